@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Memory that is given back in one step: what belongs to one object lives in one arena. The first
+ * block is small and later ones double, so that 100,000 little objects stay little.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct bl_arena;
+
+int bl_arena_new(struct bl_arena **ret);
+struct bl_arena *bl_arena_free(struct bl_arena *arena); /* accepts NULL, returns NULL */
+BL_DEFINE_CLEANUP(struct bl_arena *, bl_arena_free);
+
+/* Zeroed and aligned for any type; NULL when memory is short. */
+void *bl_arena_alloc(struct bl_arena *arena, size_t size);
+char *bl_arena_strdup(struct bl_arena *arena, const char *text);
+char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len);
+/* Bytes taken from the system, for figures. */
+size_t bl_arena_size(const struct bl_arena *arena);
+
+#endif

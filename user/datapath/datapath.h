@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The one seam to the kernel: everything behind it is libbpf and netlink, everything before it is
+ * portable C. Two implementations stand behind the same calls: the kernel and a fake in memory for
+ * tests and dry runs. One thread; calls block for as long as system calls do.
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "beeline/reasons.h"
+#include "plan/plan.h"
+#include "plan/rows.h"
+
+struct bl_datapath;
+
+struct bl_datapath_config {
+	const char *cgroup; /* path of a cgroup2 folder; NULL: root of the cgroup2 mount */
+	const char *bpffs;  /* folder for pins, made if absent; NULL: /sys/fs/bpf/beeline */
+	struct bl_plan_limits limits;
+	uint32_t affinity_max;
+	uint32_t probe_mark;
+	bool remember_peer; /* see struct bl_sock_tunables */
+	bool refuse_bind;
+};
+/* Defaults in every field. */
+void bl_datapath_config_init(struct bl_datapath_config *config);
+
+/*
+ * Loads, pins and attaches; or, when the folder holds maps of this ABI version, adopts them and
+ * replaces the programs behind their links in one step each. -EEXIST when the maps are of another
+ * version (err says how to mend), -EPERM, -ENOTSUP (kernel too old; err names the feature).
+ * On failure of a first load nothing is left behind.
+ */
+int bl_datapath_open(const struct bl_datapath_config *config, struct bl_datapath **ret,
+		     struct bl_err *err);
+int bl_datapath_open_fake(const struct bl_datapath_config *config, struct bl_datapath **ret);
+/* Leaves maps and links pinned: traffic goes on. Accepts NULL, returns NULL. */
+struct bl_datapath *bl_datapath_close(struct bl_datapath *datapath);
+BL_DEFINE_CLEANUP(struct bl_datapath *, bl_datapath_close);
+
+/* Detaches and unpins all that the folder holds, and removes it. 0 when there was nothing. */
+int bl_datapath_unload(const struct bl_datapath_config *config, struct bl_err *err);
+
+bool bl_datapath_was_adopted(const struct bl_datapath *datapath);
+
+/* Applies the ops in order. Stops at the first that fails: what was there before goes on serving,
+ * and the caller makes a fresh diff. err names the map, the row and what to do. */
+int bl_datapath_apply(struct bl_datapath *datapath, const struct bl_delta *delta,
+		      struct bl_err *err);
+/* What the maps hold now. */
+int bl_datapath_read(struct bl_datapath *datapath, struct bl_plan_rows *ret, struct bl_err *err);
+/* Read-only look at pinned maps without loading or attaching anything; for `verify` and `status`
+ * without an agent. -ENOENT when nothing is loaded. */
+int bl_datapath_open_read_only(const struct bl_datapath_config *config, struct bl_datapath **ret,
+			       struct bl_err *err);
+
+/* Pods by network namespace, for session affinity (see netns_pods). Replaces the whole map. */
+struct bl_netns_pod_row {
+	uint64_t cookie;
+	struct bl_netns_pod pod;
+};
+int bl_datapath_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
+			       size_t count, struct bl_err *err);
+
+/*
+ * Connected UDP sockets, in whatever network namespace, whose backend no longer serves: destroys
+ * them, so that their owners get ECONNABORTED and dial again. `ret_destroyed` may be NULL.
+ */
+int bl_datapath_sweep_sockets(struct bl_datapath *datapath, size_t *ret_destroyed,
+			      struct bl_err *err);
+
+/* Sums over all CPUs. */
+int bl_datapath_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);
+int bl_datapath_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
+				   struct bl_service_stats *ret);
+int bl_datapath_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+				   struct bl_backend_stats *ret);
+
+/* One row for each program: is it attached, where, how often did it run (when kernel statistics are
+ * on). */
+struct bl_program_status {
+	const char *name; /* "bl_connect4" */
+	const char *hook; /* "cgroup/connect4" */
+	bool attached;    /* its link is pinned and in force */
+	uint32_t id;      /* of the program; 0: not loaded */
+	uint64_t run_count;
+	uint64_t run_time_ns;
+};
+int bl_datapath_programs(struct bl_datapath *datapath, const struct bl_program_status **ret_items,
+			 size_t *ret_count);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Endpoints (v1) and EndpointSlice (discovery.k8s.io/v1). */
+#ifndef MODEL_ENDPOINTS_H
+#define MODEL_ENDPOINTS_H
+
+#include "model/object.h"
+#include "model/service.h"
+
+struct bl_target_ref {
+	const char *kind;
+	const char *ns;
+	const char *name;
+	const char *uid;
+};
+
+struct bl_endpoint_address { /* of Endpoints */
+	const char *ip;
+	const char *hostname;
+	const char *node_name;
+	struct bl_target_ref target;
+};
+
+struct bl_endpoint_addresses {
+	struct bl_endpoint_address *items;
+	size_t count;
+};
+
+struct bl_endpoint_port { /* of both kinds */
+	const char *name; /* NULL or "": the port without a name */
+	enum bl_protocol protocol;
+	int32_t port; /* 0: unset */
+	const char *app_protocol;
+};
+
+struct bl_endpoint_ports {
+	struct bl_endpoint_port *items;
+	size_t count;
+};
+
+struct bl_endpoint_subset {
+	struct bl_endpoint_addresses addresses;
+	struct bl_endpoint_addresses not_ready_addresses;
+	struct bl_endpoint_ports ports;
+};
+
+struct bl_endpoint_subsets {
+	struct bl_endpoint_subset *items;
+	size_t count;
+};
+
+struct bl_endpoints {
+	struct bl_object object;
+	struct bl_endpoint_subsets subsets;
+};
+
+static inline const struct bl_endpoints *bl_endpoints_of(const struct bl_object *object)
+{
+	return (const struct bl_endpoints *)object;
+}
+
+enum bl_address_type {
+	BL_ADDRESS_TYPE_UNSET = 0,
+	BL_ADDRESS_TYPE_IPV4,
+	BL_ADDRESS_TYPE_IPV6,
+	BL_ADDRESS_TYPE_FQDN,
+};
+
+struct bl_slice_endpoint {
+	struct bl_strings addresses;  /* all mean the same endpoint; only the first is used */
+	enum bl_tristate ready;       /* unset: ready */
+	enum bl_tristate serving;     /* unset: as ready */
+	enum bl_tristate terminating; /* unset: false */
+	const char *hostname;
+	const char *node_name;
+	const char *zone;
+	struct bl_strings hint_zones; /* hints.forZones[].name */
+	struct bl_strings hint_nodes; /* hints.forNodes[].name */
+	struct bl_target_ref target;
+};
+
+struct bl_slice_endpoints {
+	struct bl_slice_endpoint *items;
+	size_t count;
+};
+
+struct bl_endpoint_slice {
+	struct bl_object object;
+	enum bl_address_type address_type;
+	struct bl_slice_endpoints endpoints;
+	struct bl_endpoint_ports ports;
+};
+
+static inline const struct bl_endpoint_slice *bl_endpoint_slice_of(const struct bl_object *object)
+{
+	return (const struct bl_endpoint_slice *)object;
+}
+
+#define BL_LABEL_SERVICE_NAME "kubernetes.io/service-name"
+#define BL_LABEL_MANAGED_BY "endpointslice.kubernetes.io/managed-by"
+
+#endif
