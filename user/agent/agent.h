@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The agent, and what can be done without one. The agent owns every object, wires the layers and
+ * runs the one event loop; the other functions run to completion in the caller's process. All of
+ * them log or print for people: they are what a command does.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+struct bl_agent_config {
+	const char *manifests;             /* folder to follow; NULL: none */
+	const char *node_name;             /* NULL: the host name */
+	const char *cgroup;                /* NULL: root of the cgroup2 mount */
+	const char *bpffs;                 /* NULL: /sys/fs/bpf/beeline */
+	const char *state_dir;             /* NULL: /var/lib/beeline */
+	const char *socket;                /* NULL: /run/beeline.sock */
+	struct bl_prefix service_cidrs[2]; /* the first is the primary family */
+	size_t service_cidr_count;         /* 0: 10.96.0.0/16 and fd00:10:96::/112 */
+	uint16_t node_port_first;          /* 0: 30000 */
+	uint16_t node_port_last;           /* 0: 32767 */
+	struct bl_addr canary; /* loopback address of the canary; no family: 127.254.254.254 */
+	uint16_t canary_port;  /* 0: 9 */
+	bool dry_run;          /* the fake datapath: no root, nothing reaches the kernel */
+	bool no_refuse_bind;   /* programs may bind NodePorts */
+	bool no_remember_peer; /* getpeername of TCP shows the pod; see docs/decisions */
+};
+
+/* Each returns a value of enum bl_exit (base/exit.h). */
+
+/* Runs until SIGTERM or SIGINT; READY=1 is sent once the first full list is in the maps. */
+int bl_agent_run(const struct bl_agent_config *config);
+
+/* Prints exact map contents for the objects of `paths` (files, folders, "-"); no root. */
+int bl_agent_plan(const struct bl_agent_config *config, const char *const *paths, size_t path_count,
+		  FILE *out);
+
+/* Loads and attaches; with paths, also programs the maps. Ends at once; traffic goes on. */
+int bl_agent_load(const struct bl_agent_config *config, const char *const *paths,
+		  size_t path_count);
+int bl_agent_unload(const struct bl_agent_config *config);
+
+/* Compares the pinned maps with the plan of `paths`; prints the difference. */
+int bl_agent_verify(const struct bl_agent_config *config, const char *const *paths,
+		    size_t path_count, FILE *out);
+
+/* What the kernel and the machine offer. */
+int bl_agent_check(const struct bl_agent_config *config, bool json, FILE *out);
+
+#endif
