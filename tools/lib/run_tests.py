@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds beeline, runs its tests and adds up their results.
+
+Every part yields results of single test cases, whatever runs them: Criterion and unittest through
+meson, pytest, libFuzzer, clang-format, clang-tidy. Parts run in three tracks side by side, since
+fuzzing takes a fixed time however fast the machine is.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+
+import build
+
+OUTPUT_SHOWN = 12000  # characters of a failed test's output
+
+
+class Board:
+    """Adds up results and prints them; the tracks share it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.passed = 0
+        self.failed = 0
+        self.started = time.monotonic()
+        self.children = set()
+        self.stopped = threading.Event()
+
+    def say(self, text):
+        with self.lock:
+            print(f"[{time.monotonic() - self.started:5.0f} s] {text}", flush=True)
+
+    def add(self, part, passed, failed, output=""):
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+        if failed:
+            self.say(f"{part}: {failed} FAILED, {passed} passed\n{output[-OUTPUT_SHOWN:]}")
+        else:
+            self.say(f"{part}: {passed} passed")
+
+    def run(self, command, env=None, nice=0):
+        """Runs to completion; returns (exit status, output)."""
+        if nice:
+            command = ["nice", "-n", str(nice), *command]
+        child = subprocess.Popen(
+            command, env=env, cwd=build.TREE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace")
+        with self.lock:
+            self.children.add(child)
+        try:
+            output, _ = child.communicate()
+        finally:
+            with self.lock:
+                self.children.discard(child)
+        return child.returncode, output
+
+    def terminate(self):
+        self.stopped.set()
+        with self.lock:
+            for child in self.children:
+                child.terminate()
+
+
+def checked_run(board, nice):
+    def run(command, env):
+        status, output = board.run(command, env, nice)
+        if status != 0:
+            raise build.BuildFailed(f"{' '.join(command)} ended with {status}\n{output}")
+    return run
+
+
+def update_build(board, folder, nice=0):
+    board.say(f"building {folder}/")
+    build.update(folder, checked_run(board, nice))
+
+
+def count_cases(entry):
+    """(passed, failed) of one program that meson ran, from what its framework printed."""
+    text = entry.get("stdout", "") + entry.get("stderr", "")
+    passed = failed = 0
+    for tested in re.finditer(
+            r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)", text):
+        passed += int(tested[2])
+        failed += int(tested[3]) + int(tested[4])
+    ran = re.search(r"^Ran (\d+) tests? in", text, re.M)
+    if ran:
+        wrong = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", text))
+        passed, failed = int(ran[1]) - wrong, wrong
+    good = entry["result"] in ("OK", "EXPECTEDFAIL")
+    if not good and failed == 0:
+        failed = 1  # a leak found at exit, a time-out, a crash of the runner itself
+    if good and passed == 0:
+        passed = 1
+    return passed, failed
+
+
+def run_suite(board, folder, suite, nice=0, env=None):
+    """One suite of the meson tests of a build folder."""
+    base = f"{suite}-{os.getpid()}"
+    log = os.path.join(build.path(folder), "meson-logs", base + ".json")
+    arguments = ["meson", "test", "-C", build.path(folder), "--no-rebuild", "--suite", suite,
+                 "--logbase", base]
+    status, output = board.run(arguments, dict(os.environ, LC_ALL="C.UTF-8", **(env or {})), nice)
+    part = suite if folder == "build" else f"{suite} ({folder})"
+    if "No suitable tests defined" in output:
+        board.say(f"{part}: no test yet")
+        return
+    if not os.path.exists(log):
+        board.add(part, 0, 1, f"no test ran; meson ended with {status}\n{output}")
+        return
+    passed = failed = 0
+    report = []
+    with open(log, encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            good, bad = count_cases(entry)
+            passed += good
+            failed += bad
+            if bad:
+                report.append(f"--- {entry['name']}: {entry['result']}\n"
+                              f"{entry.get('stdout', '')}{entry.get('stderr', '')}")
+    for name in os.listdir(os.path.dirname(log)):
+        if name.startswith(base + "."):
+            os.unlink(os.path.join(os.path.dirname(log), name))
+    if passed + failed == 0:
+        board.add(part, 0, 1, f"no test in suite '{suite}'")
+        return
+    board.add(part, passed, failed, "\n".join(report))
+
+
+SAN_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+def part_unit(board):
+    run_suite(board, "build", "unit")
+
+
+def part_bpf(board):
+    run_suite(board, "build", "bpf")
+
+
+def own_sources(endings, folders=("bpf", "include", "tests", "user", "tools")):
+    for folder in folders:
+        for root, _, names in os.walk(os.path.join(build.TREE, folder)):
+            for name in sorted(names):
+                if name.endswith(endings):
+                    yield os.path.relpath(os.path.join(root, name), build.TREE)
+
+
+def part_lint(board):
+    run_suite(board, "build", "lint")
+    status, output = board.run(
+        ["clang-format-14", "--dry-run", "-Werror", *own_sources((".c", ".h"))])
+    board.add("format", int(status == 0), int(status != 0), output)
+
+
+def part_e2e(board):
+    if not os.path.isdir(os.path.join(build.TREE, "tests", "e2e")):
+        board.say("e2e: no test yet")
+        return
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        status, output = board.run(
+            ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfEs",
+             "--durations=8", f"--junitxml={report.name}", "tests/e2e"])
+        try:
+            suite = ElementTree.parse(report.name).getroot().find("testsuite").attrib
+        except (ElementTree.ParseError, AttributeError):
+            board.add("e2e", 0, 1, f"pytest ended with {status}\n{output}")
+            return
+    failed = int(suite["failures"]) + int(suite["errors"])
+    skipped = int(suite["skipped"])
+    passed = int(suite["tests"]) - failed - skipped
+    if status != 0 and failed == 0:
+        failed = 1
+    if skipped:
+        board.say(f"e2e: {skipped} skipped\n{output[-2000:]}")
+    board.add("e2e", max(passed, 0), failed, output)
+
+
+def part_san(board, nice=0):
+    update_build(board, "build-san", nice)
+    for suite in ("unit", "bpf"):
+        run_suite(board, "build-san", suite, nice, SAN_ENV)
+
+
+def fuzz_targets():
+    folder = os.path.join(build.path("build-fuzz"), "tests", "fuzz")
+    if not os.path.isdir(folder):
+        return []
+    return sorted(
+        os.path.join(folder, name) for name in os.listdir(folder)
+        if name.startswith("fuzz_") and os.path.isfile(os.path.join(folder, name)))
+
+
+def run_fuzz_target(board, target, seconds):
+    name = os.path.basename(target)
+    short = name[len("fuzz_"):]
+    source = os.path.join(build.TREE, "tests", "fuzz")
+    crashes = os.path.join(build.path("build-fuzz"), "crashes")
+    os.makedirs(crashes, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=name + "-") as grown:
+        command = [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+                   "-print_final_stats=1", f"-artifact_prefix={crashes}/{name}-"]
+        dictionary = os.path.join(source, short + ".dict")
+        if os.path.exists(dictionary):
+            command.append("-dict=" + dictionary)
+        command.append(grown)
+        seeds = os.path.join(source, "corpus", short)
+        if os.path.isdir(seeds):
+            command.append(seeds)
+        status, output = board.run(command, dict(os.environ, **SAN_ENV), nice=10)
+    runs = re.search(r"number_of_executed_units: (\d+)", output)
+    if status == 0 and (not runs or int(runs[1]) == 0):
+        status, output = 1, "the target ran no input\n" + output
+    if status == 0:
+        board.say(f"{name}: {runs[1]} inputs in {seconds} s")
+    board.add(name, int(status == 0), int(status != 0), output)
+
+
+def part_fuzz(board):
+    targets = fuzz_targets()
+    if not targets:
+        board.say("fuzz: no target yet")
+    for target in targets:
+        run_fuzz_target(board, target, int(os.environ.get("BEELINE_FUZZ_SECONDS", "60")))
+
+
+def part_tidy(board, nice=0):
+    # clang's own compile commands, since gcc's hold options that clang does not know.
+    files = [name for name in own_sources((".c",), ("user", "tests"))]
+    with open(os.path.join(build.path("build-fuzz"), "compile_commands.json"),
+              encoding="utf-8") as database:
+        known = {os.path.realpath(os.path.join(entry["directory"], entry["file"]))
+                 for entry in json.load(database)}
+    files = [name for name in files if os.path.join(os.path.realpath(build.TREE), name) in known]
+    status, output = board.run(
+        ["run-clang-tidy-14", "-quiet", "-p", build.path("build-fuzz"), "-j",
+         str(os.cpu_count() or 1), *(f"^{re.escape(os.path.join(build.TREE, f))}$" for f in files)],
+        nice=nice)
+    output = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    findings = "\n".join(line for line in output.splitlines()
+                         if not re.match(r"clang-tidy-14 |\d+ warnings? generated", line))
+    board.add(f"tidy ({len(files)} files)", int(status == 0), int(status != 0), findings)
+
+
+PARTS = {
+    "unit": "unit tests (Criterion)",
+    "bpf": "the real programs in the kernel (root)",
+    "lint": "layers, style, clang-format",
+    "e2e": "several nodes with the real agent and real clients (root)",
+    "san": "unit and bpf tests with the address and undefined-behaviour sanitizers (root)",
+    "fuzz": "libFuzzer, BEELINE_FUZZ_SECONDS (60) each",
+    "tidy": "clang-tidy",
+}
+NEED_ROOT = {"bpf", "e2e", "san"}
+
+
+def tracks_of(board, parts):
+    """Lists of steps that run one after the other; the lists run side by side."""
+    clang_built = threading.Event()
+
+    def clang_build():
+        try:
+            update_build(board, "build-fuzz", 5)
+        finally:
+            clang_built.set()
+
+    def fuzz():
+        clang_built.wait()
+        part_fuzz(board)
+
+    front = []
+    if parts & {"unit", "bpf", "lint", "e2e"}:
+        front.append(lambda: update_build(board, "build"))
+    for name, step in (("unit", part_unit), ("lint", part_lint), ("bpf", part_bpf),
+                       ("e2e", part_e2e)):
+        if name in parts:
+            front.append(lambda step=step: step(board))
+    behind = []
+    if parts & {"fuzz", "tidy"}:
+        behind.append(clang_build)
+    if "san" in parts:
+        behind.append(lambda: part_san(board, 5))
+    if "tidy" in parts:
+        behind.append(lambda: part_tidy(board, 5))
+    return [front, behind, [fuzz] if "fuzz" in parts else []]
+
+
+def walk(board, track):
+    for step in track:
+        if board.stopped.is_set():
+            return
+        try:
+            step()
+        except build.BuildFailed as failure:
+            board.add("build", 0, 1, str(failure))
+            return
+        except Exception as failure:  # a bug of this runner must fail the run, not hide in a thread
+            board.add("runner", 0, 1, f"{type(failure).__name__}: {failure}")
+            return
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tools/test", description="Builds beeline and runs its tests.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="parts:\n" + "\n".join(f"  {name:6} {text}" for name, text in PARTS.items()))
+    parser.add_argument("parts", nargs="*", metavar="PART", help="run only these parts")
+    wanted = set(parser.parse_args().parts)
+    unknown = wanted - set(PARTS)
+    if unknown:
+        parser.error(f"unknown part '{sorted(unknown)[0]}', expected one of {', '.join(PARTS)}")
+    parts = wanted or set(PARTS)
+    if os.geteuid() != 0 and parts & NEED_ROOT:
+        free = " ".join(name for name in PARTS if name not in NEED_ROOT)
+        print(f"'{sorted(parts & NEED_ROOT)[0]}' needs root: run 'sudo tools/test', or "
+              f"'tools/test {free}', which do not", file=sys.stderr)
+        return 4
+    for tool in ("meson", "ninja"):
+        if not shutil.which(tool):
+            print(f"'{tool}' is missing: run 'sudo tools/install-packages'", file=sys.stderr)
+            return 1
+
+    board = Board()
+
+    def stop(_number, _frame):
+        board.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    threads = [threading.Thread(target=walk, args=(board, track))
+               for track in tracks_of(board, parts) if track]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if board.stopped.is_set():
+        board.add("runner", 0, 1, "interrupted")
+    board.say("done")
+    print(f"{board.passed} passed, {board.failed} failed")
+    return 1 if board.failed or board.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
