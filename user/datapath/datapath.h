@@ -47,12 +47,14 @@ BL_DEFINE_CLEANUP(struct bl_datapath *, bl_datapath_close);
 int bl_datapath_unload(const struct bl_datapath_config *config, struct bl_err *err);
 
 bool bl_datapath_was_adopted(const struct bl_datapath *datapath);
+/* Sizes of the maps as they are: adopted maps keep theirs, whatever the configuration says. */
+struct bl_plan_limits bl_datapath_limits(const struct bl_datapath *datapath);
 
 /* Applies the ops in order. Stops at the first that fails: what was there before goes on serving,
  * and the caller makes a fresh diff. err names the map, the row and what to do. */
 int bl_datapath_apply(struct bl_datapath *datapath, const struct bl_delta *delta,
 		      struct bl_err *err);
-/* What the maps hold now. */
+/* What the maps hold now; arrays end with their last used row. */
 int bl_datapath_read(struct bl_datapath *datapath, struct bl_plan_rows *ret, struct bl_err *err);
 /* Read-only look at pinned maps without loading or attaching anything; for `verify` and `status`
  * without an agent. -ENOENT when nothing is loaded. */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What stands behind datapath.h: the arrays, which both implementations hold as memory, and a table
+ * of what differs between the kernel and the fake. Private to this folder.
+ */
+#ifndef DATAPATH_BACKING_H
+#define DATAPATH_BACKING_H
+
+#include "datapath/array.h"
+#include "datapath/datapath.h"
+
+struct bl_datapath_backing {
+	/* Sets a run of frontends of one family. `ret_done` (written on failure, too) is how many
+	 * were set before one failed. */
+	int (*set_frontends)(struct bl_datapath *datapath, const struct bl_op *ops, size_t count,
+			     size_t *ret_done);
+	int (*delete_frontend)(struct bl_datapath *datapath, const struct bl_op *op);
+	int (*read_frontends)(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
+			      size_t *ret_count, struct bl_err *err);
+	int (*set_netns_pods)(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
+			      size_t count, struct bl_err *err);
+	int (*sweep_sockets)(struct bl_datapath *datapath, size_t *ret_destroyed,
+			     struct bl_err *err);
+	int (*read_reasons)(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);
+	int (*read_service_stats)(struct bl_datapath *datapath, uint32_t service_id,
+				  struct bl_service_stats *ret);
+	int (*read_backend_stats)(struct bl_datapath *datapath, uint32_t backend_id,
+				  struct bl_backend_stats *ret);
+	int (*read_programs)(struct bl_datapath *datapath,
+			     const struct bl_program_status **ret_items, size_t *ret_count);
+	void (*free)(struct bl_datapath *datapath);
+};
+
+/* First member of either implementation. */
+struct bl_datapath {
+	const struct bl_datapath_backing *backing;
+	struct bl_array slots;
+	struct bl_array backends;
+	struct bl_array services;
+	struct bl_array filter;
+	struct bl_plan_limits limits; /* sizes of the maps as they are */
+	bool adopted;
+	bool read_only;
+};
+
+/* Releases the arrays. */
+void bl_datapath_done(struct bl_datapath *datapath);
+
+#endif

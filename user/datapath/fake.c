@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The datapath in memory: keeps what it is told and attaches nothing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "datapath/backing.h"
+#include "datapath/programs.h"
+
+struct fake {
+	struct bl_datapath base;
+	struct bl_map *frontends; /* struct fake_key -> struct bl_frontend_row, owned */
+	uint32_t family_count[2]; /* IPv4, IPv6 */
+	struct bl_netns_pod_row *pods;
+	size_t pod_count;
+	struct bl_program_status status[BL_PROGRAMS_MAX];
+};
+
+struct fake_key {
+	struct bl_frontend6_key key;
+	uint8_t family;
+	uint8_t pad; /* keys are compared as bytes */
+};
+
+static struct fake_key key_of(const struct bl_op *op)
+{
+	struct fake_key key = {.key = op->frontend.key, .family = op->family};
+
+	if (op->family == BL_FAMILY_IPV4)
+		memset(key.key.address + 4, 0, sizeof(key.key.address) - 4);
+	return key;
+}
+
+static uint32_t *family_count(struct fake *fake, uint8_t family)
+{
+	return &fake->family_count[family == BL_FAMILY_IPV6];
+}
+
+static int set_frontend(struct fake *fake, const struct bl_op *op)
+{
+	_cleanup_free_ struct bl_frontend_row *row = NULL;
+	struct fake_key key = key_of(op);
+	struct bl_frontend_row *old = bl_map_get(fake->frontends, &key, sizeof(key));
+	int r;
+
+	if (old) {
+		old->value = op->frontend.value;
+		return 0;
+	}
+	if (*family_count(fake, op->family) >= fake->base.limits.frontends)
+		return -E2BIG;
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		return -ENOMEM;
+	row->family = op->family;
+	row->key = key.key;
+	row->value = op->frontend.value;
+	r = bl_map_put(fake->frontends, &key, sizeof(key), row, NULL);
+	if (r < 0)
+		return r;
+	(void)TAKE_PTR(row);
+	(*family_count(fake, op->family))++;
+	return 0;
+}
+
+static int fake_set_frontends(struct bl_datapath *datapath, const struct bl_op *ops, size_t count,
+			      size_t *ret_done)
+{
+	int r;
+
+	for (*ret_done = 0; *ret_done < count; (*ret_done)++) {
+		r = set_frontend((struct fake *)datapath, &ops[*ret_done]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fake_delete_frontend(struct bl_datapath *datapath, const struct bl_op *op)
+{
+	struct fake *fake = (struct fake *)datapath;
+	struct fake_key key = key_of(op);
+	struct bl_frontend_row *old = bl_map_remove(fake->frontends, &key, sizeof(key));
+
+	if (!old)
+		return -ENOENT;
+	free(old);
+	(*family_count(fake, op->family))--;
+	return 0;
+}
+
+static int fake_read_frontends(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
+			       size_t *ret_count, struct bl_err *err)
+{
+	const struct fake *fake = (struct fake *)datapath;
+	struct bl_frontend_row *rows = NULL;
+	size_t count = bl_map_count(fake->frontends);
+	size_t cursor = 0;
+	void *value;
+
+	if (count > 0) {
+		rows = reallocarray(NULL, count, sizeof(*rows));
+		if (!rows)
+			return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
+	}
+	for (size_t i = 0; bl_map_next(fake->frontends, &cursor, NULL, NULL, &value); i++)
+		rows[i] = *(const struct bl_frontend_row *)value;
+	*ret_rows = rows;
+	*ret_count = count;
+	return 0;
+}
+
+static int fake_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
+			       size_t count, struct bl_err *err)
+{
+	struct fake *fake = (struct fake *)datapath;
+	struct bl_netns_pod_row *copy = NULL;
+
+	if (count > 0) {
+		copy = reallocarray(NULL, count, sizeof(*copy));
+		if (!copy)
+			return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
+		memcpy(copy, rows, count * sizeof(*copy));
+	}
+	free(fake->pods);
+	fake->pods = copy;
+	fake->pod_count = count;
+	return 0;
+}
+
+/* No socket ever went through the fake. */
+static int fake_sweep_sockets(struct bl_datapath *datapath, size_t *ret_destroyed,
+			      struct bl_err *err)
+{
+	(void)datapath;
+	(void)err;
+	*ret_destroyed = 0;
+	return 0;
+}
+
+static int fake_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT])
+{
+	(void)datapath;
+	memset(ret, 0, BL_REASON_COUNT * sizeof(ret[0]));
+	return 0;
+}
+
+static int fake_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
+				   struct bl_service_stats *ret)
+{
+	(void)datapath;
+	(void)service_id;
+	*ret = (struct bl_service_stats){0};
+	return 0;
+}
+
+static int fake_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+				   struct bl_backend_stats *ret)
+{
+	(void)datapath;
+	(void)backend_id;
+	*ret = (struct bl_backend_stats){0};
+	return 0;
+}
+
+static int fake_read_programs(struct bl_datapath *datapath,
+			      const struct bl_program_status **ret_items, size_t *ret_count)
+{
+	struct fake *fake = (struct fake *)datapath;
+
+	for (size_t i = 0; i < bl_program_count; i++)
+		fake->status[i] = (struct bl_program_status){.name = bl_programs[i].name,
+							     .hook = bl_programs[i].hook};
+	*ret_items = fake->status;
+	*ret_count = bl_program_count;
+	return 0;
+}
+
+static void fake_free(struct bl_datapath *datapath)
+{
+	struct fake *fake = (struct fake *)datapath;
+	size_t cursor = 0;
+	void *value;
+
+	if (fake->frontends) {
+		while (bl_map_next(fake->frontends, &cursor, NULL, NULL, &value))
+			free(value);
+	}
+	bl_map_free(fake->frontends);
+	free(fake->pods);
+	bl_datapath_done(&fake->base);
+	free(fake);
+}
+
+static const struct bl_datapath_backing fake_backing = {
+	.set_frontends = fake_set_frontends,
+	.delete_frontend = fake_delete_frontend,
+	.read_frontends = fake_read_frontends,
+	.set_netns_pods = fake_set_netns_pods,
+	.sweep_sockets = fake_sweep_sockets,
+	.read_reasons = fake_read_reasons,
+	.read_service_stats = fake_read_service_stats,
+	.read_backend_stats = fake_read_backend_stats,
+	.read_programs = fake_read_programs,
+	.free = fake_free,
+};
+
+static int init_arrays(struct bl_datapath *base)
+{
+	int r;
+
+	r = bl_array_init_memory(&base->slots, BL_MAP_SLOTS, sizeof(struct bl_slot),
+				 base->limits.slots);
+	if (r < 0)
+		return r;
+	r = bl_array_init_memory(&base->backends, BL_MAP_BACKENDS, sizeof(struct bl_backend),
+				 base->limits.backends);
+	if (r < 0)
+		return r;
+	r = bl_array_init_memory(&base->services, BL_MAP_SERVICES, sizeof(struct bl_service_entry),
+				 base->limits.services);
+	if (r < 0)
+		return r;
+	return bl_array_init_memory(&base->filter, BL_MAP_ADDR_FILTER,
+				    sizeof(struct bl_addr_filter_word), BL_ADDR_FILTER_WORDS);
+}
+
+int bl_datapath_open_fake(const struct bl_datapath_config *config, struct bl_datapath **ret)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = (struct bl_datapath *)fake;
+	int r;
+
+	if (!fake)
+		return -ENOMEM;
+	fake->base.backing = &fake_backing;
+	fake->base.limits = config->limits;
+	r = bl_map_new(&fake->frontends);
+	if (r < 0)
+		return r;
+	r = init_arrays(&fake->base);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(datapath);
+	return 0;
+}
