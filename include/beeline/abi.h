@@ -34,6 +34,10 @@
 #define BL_MAP_BACKEND_STATS "backend_stats"
 #define BL_MAP_REASONS "reasons"
 
+/* Programs of the socket path and the iterators that look after its sockets. */
+#define BL_PROG_FIND_STALE "bl_find_stale"
+#define BL_PROG_DESTROY_UDP "bl_destroy_udp"
+
 /* Default sizes; the agent may choose others before the maps are created. */
 #define BL_FRONTENDS_MAX 131072u
 #define BL_SLOTS_MAX 1048576u
@@ -204,9 +208,20 @@ struct bl_sock {
 /* udp_peers: socket storage of an unconnected UDP socket: the frontends it sent to last. */
 #define BL_UDP_PEERS 4u
 struct bl_udp_peers {
-	__u32 next; /* slot to be given away when all are in use */
-	__u32 pad;
+	__u32 next;   /* entry to be given away when all are in use */
+	__u32 recent; /* entry used last: its name is shown where two share a backend */
 	struct bl_translation peers[BL_UDP_PEERS];
+};
+
+/* What the iterators bl_find_stale and bl_destroy_udp write: a connected UDP socket whose backend
+ * serves no longer. The first looks into every network namespace, the second destroys the stale
+ * sockets of the namespace of its reader, and writes those that it destroyed. */
+struct bl_stale_socket {
+	__u64 netns_cookie;
+	__u64 socket_cookie;
+	__u32 netns_inode; /* as in the name of /proc/PID/ns/net */
+	__u32 pad;
+	struct bl_translation translation;
 };
 
 /* affinity: which backend a client had last. */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counters of the socket programs. Per CPU, so that CPUs do not share lines; atomic, because a
+ * program may be preempted by another on its CPU, and a lost step would leave a live count wrong
+ * for ever. They cost nothing when tunables.count is off.
+ */
+#ifndef BPF_COUNT_H
+#define BPF_COUNT_H
+
+#include "maps.h"
+
+static __always_inline void bl_count_reason(__u32 reason)
+{
+	__u64 *count;
+
+	if (!tunables.count)
+		return;
+	count = bpf_map_lookup_elem(&reasons, &reason);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void bl_count_connection(__u32 service_id, __u32 backend_id)
+{
+	struct bl_service_stats *service;
+	struct bl_backend_stats *backend;
+
+	if (!tunables.count)
+		return;
+	service = bpf_map_lookup_elem(&service_stats, &service_id);
+	if (service)
+		__sync_fetch_and_add(&service->connections, 1);
+	backend = bpf_map_lookup_elem(&backend_stats, &backend_id);
+	if (backend)
+		__sync_fetch_and_add(&backend->connections, 1);
+}
+
+static __always_inline void bl_count_refused(__u32 service_id)
+{
+	struct bl_service_stats *service;
+
+	if (!tunables.count)
+		return;
+	service = bpf_map_lookup_elem(&service_stats, &service_id);
+	if (service)
+		__sync_fetch_and_add(&service->refused, 1);
+}
+
+/* The end of what bl_count_connection counted; id 0 is nothing. */
+static __always_inline void bl_count_release(__u32 backend_id)
+{
+	struct bl_backend_stats *backend;
+
+	if (!tunables.count || !backend_id)
+		return;
+	backend = bpf_map_lookup_elem(&backend_stats, &backend_id);
+	if (backend)
+		__sync_fetch_and_add(&backend->released, 1);
+}
+
+#endif
