@@ -18,6 +18,8 @@ struct bl_local_node {
 	const char *zone;                /* NULL: no label */
 	const struct bl_addr *addresses; /* that answer NodePorts, loopback ones included */
 	size_t address_count;
+	/* Controllers of a cluster write EndpointSlices: pods and Endpoints are not looked at. */
+	bool slices_only;
 };
 
 enum bl_frontend_kind {
@@ -33,6 +35,7 @@ struct bl_resolved_frontend {
 	struct bl_addr address;
 	uint16_t port; /* host order */
 	enum bl_frontend_kind kind;
+	bool is_virtual; /* exists for Services alone: no address of this node */
 };
 
 struct bl_resolved_backend {
@@ -43,8 +46,12 @@ struct bl_resolved_backend {
 	const char *zone; /* NULL: unknown */
 	const char *node; /* NULL: unknown */
 	const char *pod;  /* name of the target pod; NULL: none */
-	bool internal;    /* in the set of in-cluster clients */
-	bool external;    /* in the set of outside clients */
+	/* The sets it is in. Whoever dials a ClusterIP gets the internal set. On all other
+	 * frontends clients in the cluster get the cluster set, whatever the policies say, and
+	 * outside clients the external set. */
+	bool internal; /* by internalTrafficPolicy */
+	bool cluster;  /* by topology alone */
+	bool external; /* by externalTrafficPolicy; false when nothing is reachable from outside */
 };
 
 /* One port of a Service in one address family. */
@@ -55,11 +62,12 @@ struct bl_resolved_port {
 	uint16_t port;    /* of the Service, host order */
 	struct bl_resolved_frontend *frontends;
 	size_t frontend_count;
-	/* The union of both sets, and beside it what still serves but is in neither (so that
-	 * sockets that have such a backend keep it): sorted by address and port, no duplicates. */
+	/* The union of the sets, and beside it what still serves but is in none (so that sockets
+	 * that have such a backend keep it): sorted by address and port, no duplicates. */
 	struct bl_resolved_backend *backends;
 	size_t backend_count;
-	/* Endpoints exist, but the Local policy admits none of them here. */
+	/* Endpoints exist, but the Local policy admits none of them here. The cluster set has no
+	 * such state: it is empty only when there is no endpoint. */
 	bool internal_elsewhere;
 	bool external_elsewhere;
 	uint32_t affinity_timeout_s; /* 0: no session affinity */
@@ -82,9 +90,10 @@ int bl_resolve(const struct bl_store *store, const struct bl_local_node *node,
 
 /*
  * The endpoints of a Service, as the endpoints controllers of Kubernetes would write them: from its
- * pods when it has a selector, else from Endpoints and EndpointSlices of its name, merged and
- * without duplicates. Not filtered by policies: bl_resolve does that, and `get endpoints`,
- * `describe` and DNS show or serve it as it is.
+ * pods when it has a selector, from Endpoints of its name when it has none, and from EndpointSlices
+ * either way, merged and without duplicates; a pod knows better than a slice about it. Not filtered
+ * by policies: bl_resolve does that, and `get endpoints`, `describe` and DNS show or serve it as it
+ * is.
  */
 struct bl_resolved_endpoint {
 	struct bl_addr address;
@@ -113,6 +122,10 @@ BL_DEFINE_CLEANUP(struct bl_endpoint_view *, bl_endpoint_view_free);
 
 int bl_resolve_endpoints(const struct bl_store *store, const struct bl_service *service,
 			 struct bl_endpoint_view **ret);
+/* The same with what `node` (NULL: nothing) knows: slices_only, and the zone of its own pods where
+ * there is no Node object. */
+int bl_resolve_endpoints_on(const struct bl_store *store, const struct bl_local_node *node,
+			    const struct bl_service *service, struct bl_endpoint_view **ret);
 
 /* Is the pod ready, and does it still serve? (Ready condition, readiness gates, deletion, phase;
  * a pod without any status counts as running and ready once it has an address.) */
