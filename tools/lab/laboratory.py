@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes, pods and clients.
+
+    wire namespace: a bridge, 192.168.77.0/24 and fd00:77::/64
+      ├─ node namespaces: agent, bridge for pods, 10.244.N.0/24 and fd00:10:244:N::/64
+      │    └─ pod namespaces
+      └─ client namespaces, outside of every node
+
+No link leads to the namespace of the machine itself, and no namespace has a default route but pods,
+whose route ends at their node. Every process of a member runs in the member's cgroup; those of a
+node's pods are below the node's.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from lab import journal, manifest, system
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+
+HTTP_PORT = 8080
+METRICS_PORT = 9090
+UDP_PORT = 5353
+POD_PORTS = (("http", HTTP_PORT, "TCP"), ("metrics", METRICS_PORT, "TCP"),
+             ("echo", UDP_PORT, "UDP"))
+
+# Quick starts of links, and an answer for every packet that leads nowhere.
+SETTINGS = {"ipv4__icmp_ratelimit": 0, "ipv6__icmp__ratelimit": 0,
+            "ipv6__conf__default__accept_dad": 0, "ipv6__conf__default__router_solicitations": 0,
+            "ipv6__conf__all__disable_ipv6": 0}
+
+
+def beeline_binary():
+    return os.environ.get("BEELINE_BINARY") or os.path.join(TREE, "build", "user", "cli", "beeline")
+
+
+class Member:
+    """A namespace with a cgroup: something that commands run in."""
+
+    def __init__(self, lab, name, netns, cgroup):
+        self.lab = lab
+        self.name = name
+        self.netns = netns
+        self.cgroup = cgroup
+        self.env = {}
+
+    def describe(self):
+        return {"member": self.name, "netns": self.netns, "cgroup": self.cgroup, "env": self.env}
+
+    def command(self, argv, cgroup=None):
+        """The command line that runs `argv` in here."""
+        procs = os.path.join(cgroup or self.cgroup, "cgroup.procs")
+        return ["/bin/sh", "-c", system.ENTER_CGROUP, "sh", procs, "nsenter",
+                f"--net={system.netns_path(self.netns)}", "--", *argv]
+
+    def environment(self):
+        return {**os.environ, **self.env}
+
+    def run(self, *argv, check=True, text=None, timeout=20):
+        return system.run(self.command(argv), text=text, check=check, timeout=timeout,
+                          env=self.environment())
+
+    def output(self, *argv, **options):
+        return self.run(*argv, **options).stdout.strip()
+
+    def start(self, *argv, cgroup=None, **options):
+        """A process that goes on; the laboratory ends it with the member."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        child = subprocess.Popen(self.command(argv, cgroup), env=self.environment(),
+                                 start_new_session=True, **options)
+        self.lab.children.append(child)
+        return child
+
+    def python(self, source, *arguments, **options):
+        """Runs a small Python program; what it prints comes back."""
+        return self.output("/usr/bin/python3", "-I", "-c", source, *map(str, arguments), **options)
+
+    def curl(self, url, *options, timeout=5, check=True):
+        """Body of an answer; with check=False the completed process."""
+        argv = ["curl", "-sS", "-g", "--noproxy", "*", "--max-time", str(timeout), *options, url]
+        done = self.run(*argv, check=check, timeout=timeout + 10)
+        return done.stdout.strip() if check else done
+
+    def serve(self, name=None, http=(), udp=(), address="::"):
+        """The pod server; returns once its ports are open."""
+        ready, signal_fd = os.pipe()
+        argv = ["/usr/bin/python3", "-I", os.path.join(HERE, "server.py"), "--name",
+                name or self.name, "--address", address, "--ready-fd", str(signal_fd)]
+        for port in http:
+            argv += ["--http", str(port)]
+        for port in udp:
+            argv += ["--udp", str(port)]
+        log_path = os.path.join(self.lab.folder, f"{self.name}-server.log")
+        try:
+            with open(log_path, "ab") as log:
+                child = self.start(*argv, stdout=log, stderr=log, pass_fds=[signal_fd])
+        finally:
+            os.close(signal_fd)
+        with os.fdopen(ready, "rb") as pipe:
+            readable, _, _ = select.select([pipe], [], [], 20)
+            if not readable or not pipe.read(1):
+                with open(log_path, encoding="utf-8", errors="replace") as log:
+                    raise system.LabError(f"server in '{self.name}' did not start: {log.read()}")
+        return child
+
+    def stop(self):
+        """Ends every process in here."""
+        system.kill_cgroup(self.cgroup)
+        self.lab.reap()
+
+
+class Pod(Member):
+    """A pod of a node; `addresses` are its IPv4 and IPv6 address."""
+
+    def __init__(self, node, name, netns, cgroup, addresses, labels, ports):
+        super().__init__(node.lab, name, netns, cgroup)
+        self.node = node
+        self.addresses = addresses
+        self.labels = labels
+        self.ports = ports
+        self.namespace = "default"
+        self.host_network = False
+
+    @property
+    def manifest_file(self):
+        return f"pod-{self.namespace}-{self.name}.yaml"
+
+    def publish(self, **changes):
+        """Writes the pod's manifest; `changes` are arguments of manifest.pod()."""
+        values = {"labels": self.labels, "ports": self.ports, "namespace": self.namespace,
+                  "host_network": self.host_network, **changes}
+        self.lab.publish(self.manifest_file, manifest.pod(
+            self.name, self.node.name, self.addresses, **values))
+
+    def withdraw(self):
+        self.lab.withdraw(self.manifest_file)
+
+
+class Agent:
+    """The agent of a node as a child process."""
+
+    def __init__(self, node, options):
+        self.node = node
+        self.options = options
+        self.log = os.path.join(node.folder, "agent.log")
+        self.child = None
+
+    def argv(self):
+        return [beeline_binary(), "agent", "--manifests", self.node.lab.manifests,
+                "--node-name", self.node.name, *self.node.place(), "--state-dir",
+                self.node.state, "--socket", self.node.socket, *self.options]
+
+    def start(self, timeout=30):
+        """Returns once the agent says that it is ready (sd_notify)."""
+        path = os.path.join(self.node.folder, "notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(0.1)
+            self.node.env["NOTIFY_SOCKET"] = path
+            try:
+                with open(self.log, "ab") as log:
+                    self.child = self.node.start(
+                        *self.argv(), cgroup=os.path.join(self.node.cgroup, "agent"),
+                        stdout=log, stderr=log)
+            finally:
+                del self.node.env["NOTIFY_SOCKET"]
+            deadline = time.monotonic() + timeout
+            while not self.heard_ready(notify):
+                if self.child.poll() is not None or time.monotonic() > deadline:
+                    raise system.LabError(f"agent of '{self.node.name}' did not get ready:\n"
+                                          f"{self.read_log()}")
+        return self
+
+    @staticmethod
+    def heard_ready(notify):
+        try:
+            return b"READY=1" in notify.recv(4096)
+        except TimeoutError:
+            return False
+
+    def read_log(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()[-8000:]
+
+    def signal(self, number):
+        """Sends a signal and waits for the end; returns the exit status."""
+        self.child.send_signal(number)
+        return self.child.wait(timeout=20)
+
+    def kill(self):
+        return self.signal(signal.SIGKILL)
+
+    def stop(self):
+        return self.signal(signal.SIGTERM)
+
+
+class Node(Member):
+    """A machine of the cluster: namespace, cgroup, folder in bpffs, agent."""
+
+    def __init__(self, lab, name, netns, cgroup, index):
+        super().__init__(lab, name, netns, cgroup)
+        self.index = index
+        self.addresses = (f"192.168.77.{10 + index}", f"fd00:77::{10 + index}")
+        self.pod_networks = (f"10.244.{index}.0/24", f"fd00:10:244:{index}::/64")
+        self.bpffs = os.path.join(system.BPFFS, lab.name, name)
+        self.folder = os.path.join(lab.folder, name)
+        self.state = os.path.join(self.folder, "state")
+        self.socket = os.path.join(self.folder, "socket")
+        self.pods = []
+        self.agent = None
+        self.env = {
+            "BEELINE_SOCKET": self.socket,
+            "PATH": os.path.dirname(beeline_binary()) + ":" + os.environ.get("PATH", "/usr/bin:/bin")
+                    + ":/usr/sbin:/sbin",
+        }
+
+    def place(self):
+        """Options that say which node this is to commands that work without an agent."""
+        return ["--cgroup", self.cgroup, "--bpffs", self.bpffs]
+
+    def start_agent(self, *options):
+        self.agent = Agent(self, options)
+        return self.agent.start()
+
+    def beeline(self, *arguments, check=True, text=None, timeout=30):
+        return self.run(beeline_binary(), *arguments, check=check, text=text, timeout=timeout)
+
+    def pod_address(self, number):
+        return (f"10.244.{self.index}.{10 + number}", f"fd00:10:244:{self.index}::{10 + number}")
+
+    def add_pod(self, name=None, labels=None, ports=POD_PORTS, serve=True, publish=True):
+        return self.lab.add_pod(self, name, labels, ports, serve, publish)
+
+    def add_host_pod(self, name, labels=None, ports=POD_PORTS, publish=True):
+        return self.lab.add_host_pod(self, name, labels, ports, publish)
+
+
+class Lab:
+    """Everything of one laboratory. Use as a context manager, or call close()."""
+
+    def __init__(self, name, owned=True):
+        if os.geteuid() != 0:
+            raise system.LabError("the laboratory makes namespaces and cgroups: run as root")
+        self.name = name
+        self.journal = journal.Journal(name, create=True)
+        self.folder = self.journal.folder
+        self.children = []
+        self.nodes = []
+        self.clients = []
+        self.members = {}
+        self.links = 0
+        try:
+            self.build(owned)
+        except BaseException:
+            self.close()
+            raise
+
+    def build(self, owned):
+        if owned:
+            self.journal.write(owner=os.getpid(), start=system.pid_start(os.getpid()))
+        self.manifests = os.path.join(self.folder, "manifests")
+        self.drafts = os.path.join(self.folder, "drafts")
+        os.mkdir(self.manifests)
+        os.mkdir(self.drafts)
+        system.ensure_bpffs()
+        self.cgroup = os.path.join(system.cgroup2_mount(), self.name)
+        self.journal.will_make("cgroup", self.cgroup)
+        os.mkdir(self.cgroup)
+        bpffs = os.path.join(system.BPFFS, self.name)
+        self.journal.will_make("bpffs", bpffs)
+        os.mkdir(bpffs)
+        self.wire = self.make_netns("wire")
+        system.ip(self.wire, "link add br0 type bridge forward_delay 0", "link set br0 up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def make_netns(self, name):
+        netns = f"{self.name}-{name}"
+        self.journal.will_make("netns", netns)
+        system.run(["ip", "netns", "add", netns])
+        system.set_sysctls(netns, **SETTINGS)
+        system.ip(netns, "link set lo up")
+        return netns
+
+    def make_cgroup(self, parent, *names):
+        path = os.path.join(parent, *names)
+        os.mkdir(path)
+        return path
+
+    def remember(self, member):
+        if member.name in self.members:
+            raise system.LabError(f"two members named '{member.name}'")
+        self.members[member.name] = member
+        self.journal.write(**member.describe())
+
+    def plug(self, netns, bridge_netns, bridge, addresses, bits):
+        """Joins a namespace to a bridge in another by a pair of links; its end is eth0."""
+        self.links += 1
+        port = f"port{self.links}"
+        system.ip(bridge_netns, f"link add {port} type veth peer name eth0 netns {netns}",
+                  f"link set {port} master {bridge} up")
+        system.ip(netns, "link set eth0 up", *(
+            f"addr add {address}/{length} dev eth0{' nodad' if ':' in address else ''}"
+            for address, length in zip(addresses, bits)))
+
+    def add_node(self, name=None):
+        index = len(self.nodes) + 1
+        name = name or f"node-{index}"
+        netns = self.make_netns(name)
+        node = Node(self, name, netns, self.make_cgroup(self.cgroup, name), index)
+        self.make_cgroup(node.cgroup, "agent")
+        os.mkdir(node.folder)
+        os.mkdir(node.state)
+        self.plug(netns, self.wire, "br0", node.addresses, (24, 64))
+        system.set_sysctls(netns, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
+        gateways = self.gateways(node)
+        system.ip(netns, "link add pods0 type bridge forward_delay 0", "link set pods0 up",
+                  f"addr add {gateways[0]}/24 dev pods0",
+                  f"addr add {gateways[1]}/64 dev pods0 nodad")
+        for other in self.nodes:
+            self.route(node, other)
+            self.route(other, node)
+        self.nodes.append(node)
+        self.remember(node)
+        return node
+
+    @staticmethod
+    def gateways(node):
+        return (f"10.244.{node.index}.1", f"fd00:10:244:{node.index}::1")
+
+    @staticmethod
+    def route(node, other):
+        system.ip(node.netns, *(f"route add {network} via {address}" for network, address
+                                in zip(other.pod_networks, other.addresses)))
+
+    def add_pod(self, node, name, labels, ports, serve, publish):
+        number = len(node.pods) + 1
+        name = name or f"pod-{1 + sum(len(other.pods) for other in self.nodes)}"
+        netns = self.make_netns(name)
+        pod = Pod(node, name, netns, self.make_cgroup(node.cgroup, name), node.pod_address(number),
+                  labels or {}, ports)
+        self.plug(netns, node.netns, "pods0", pod.addresses, (24, 64))
+        system.ip(netns, *(f"route add default via {gateway}" for gateway in self.gateways(node)))
+        return self.finish_pod(node, pod, serve, publish)
+
+    def add_host_pod(self, node, name, labels, ports, publish):
+        """A pod in its node's own namespace (hostNetwork)."""
+        pod = Pod(node, name, node.netns, self.make_cgroup(node.cgroup, name), node.addresses,
+                  labels or {}, ports)
+        pod.host_network = True
+        return self.finish_pod(node, pod, True, publish)
+
+    def finish_pod(self, node, pod, serve, publish):
+        node.pods.append(pod)
+        self.remember(pod)
+        if serve and pod.ports:
+            pod.serve(http=[number for _, number, protocol in pod.ports if protocol == "TCP"],
+                      udp=[number for _, number, protocol in pod.ports if protocol == "UDP"])
+        if publish:
+            pod.publish()
+        return pod
+
+    def add_client(self, name):
+        """A machine on the wire that is no node."""
+        number = 100 + len(self.clients)
+        netns = self.make_netns(name)
+        client = Member(self, name, netns, self.make_cgroup(self.cgroup, name))
+        client.addresses = (f"192.168.77.{number}", f"fd00:77::{number}")
+        self.plug(netns, self.wire, "br0", client.addresses, (24, 64))
+        self.clients.append(client)
+        self.remember(client)
+        return client
+
+    def publish(self, file, text):
+        """Puts a manifest before the agents in one step, so that none reads half of it."""
+        draft = os.path.join(self.drafts, file)
+        with open(draft, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.rename(draft, os.path.join(self.manifests, file))
+
+    def withdraw(self, file):
+        os.unlink(os.path.join(self.manifests, file))
+
+    def reap(self):
+        self.children = [child for child in self.children if child.poll() is None]
+
+    def close(self):
+        # A second Ctrl-C must not stop the clean-up half-way.
+        main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+        try:
+            self.journal.undo()
+            for child in self.children:
+                child.wait(timeout=10)
+        finally:
+            if main:
+                signal.signal(signal.SIGINT, before)
+
+    def leave_standing(self):
+        """Ends this object and keeps the laboratory; journal.Journal(name).undo() removes it."""
+        self.journal.close()
+
+
+def find_member(lab_name, member_name):
+    """(netns, cgroup, environment) of a member of a standing laboratory, from its journal."""
+    rows = {entry["member"]: entry for entry in journal.read(lab_name) if "member" in entry}
+    if member_name not in rows:
+        raise system.LabError(f"no '{member_name}' in laboratory '{lab_name}', expected one of "
+                              f"{', '.join(rows)}")
+    return rows[member_name]
+
+
+def exec_in(lab_name, member_name, argv):
+    """Becomes a command inside a member of a standing laboratory."""
+    row = find_member(lab_name, member_name)
+    member = Member(None, member_name, row["netns"], row["cgroup"])
+    command = member.command(argv)
+    sys.stdout.flush()
+    os.execvpe(command[0], command, {**os.environ, **row["env"]})

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the laboratory needs of the machine: mounts, cgroups, network namespaces, child processes."""
+
+import os
+import shutil
+import subprocess
+import time
+
+NETNS_FOLDER = "/run/netns"
+BPFFS = "/sys/fs/bpf"
+
+# Puts itself into a cgroup, then becomes the command; so no instant passes outside of it.
+ENTER_CGROUP = 'echo $$ >"$1" && shift && exec "$@"'
+
+
+class LabError(Exception):
+    """Something that the person in front of the laboratory can mend."""
+
+
+def run(argv, text=None, check=True, timeout=30, env=None):
+    """Runs a command to its end; returns it with its output as text."""
+    done = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, errors="replace", timeout=timeout, check=False, env=env,
+                          **({} if text is not None else {"stdin": subprocess.DEVNULL}))
+    if check and done.returncode != 0:
+        raise LabError(f"'{' '.join(argv)}' ended with {done.returncode}: "
+                       f"{(done.stderr or done.stdout).strip()}")
+    return done
+
+
+def mounts():
+    """(mount point, type) of every mount of this mount namespace."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            before, _, after = line.partition(" - ")
+            point = before.split(" ")[4].encode().decode("unicode_escape")
+            yield point, after.split(" ")[0]
+
+
+def cgroup2_mount():
+    """Where the unified hierarchy is; on hybrid machines that is not /sys/fs/cgroup."""
+    for point, kind in mounts():
+        if kind == "cgroup2":
+            return point
+    raise LabError("no cgroup2 file system is mounted: mount -t cgroup2 none /sys/fs/cgroup")
+
+
+def ensure_bpffs():
+    """bpffs at its usual place. Once mounted it stays, as on any machine that boots with systemd:
+    others may have pinned something there since."""
+    if (BPFFS, "bpf") not in mounts():
+        run(["mount", "-t", "bpf", "bpf", BPFFS])
+
+
+def pid_start(pid):
+    """Start time of a process in clock ticks, which tells two users of one pid apart; None: gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return int(stat.read().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def kill_cgroup(path, timeout=10):
+    """Ends every process in a cgroup and below it, and waits until they are gone."""
+    deadline = time.monotonic() + timeout
+    while os.path.isdir(path):
+        with open(os.path.join(path, "cgroup.events"), encoding="ascii") as events:
+            if "populated 0" in events.read():
+                return
+        with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as kill:
+            kill.write("1")
+        if time.monotonic() > deadline:
+            raise LabError(f"processes in '{path}' do not end")
+        time.sleep(0.01)
+
+
+def remove_cgroup(path):
+    kill_cgroup(path)
+    for folder, _, _ in os.walk(path, topdown=False):
+        os.rmdir(folder)
+
+
+def netns_path(name):
+    return os.path.join(NETNS_FOLDER, name)
+
+
+def remove_netns(name):
+    if os.path.exists(netns_path(name)):
+        run(["ip", "netns", "delete", name])
+
+
+def ip(netns, *lines):
+    """Several lines for ip(8) inside a namespace, in one process."""
+    run(["ip", "-n", netns, "-batch", "-"], text="\n".join(lines) + "\n")
+
+
+def set_sysctls(netns, **values):
+    """Network settings of a namespace; dots are written as two underscores."""
+    pairs = [f"{key.replace('__', '/')}={value}" for key, value in values.items()]
+    run(["nsenter", f"--net={netns_path(netns)}", "sh", "-c",
+         'for pair in "$@"; do echo "${pair#*=}" >"/proc/sys/net/${pair%%=*}" || exit 1; done',
+         "sh", *pairs])
+
+
+def remove_folder(path):
+    shutil.rmtree(path, ignore_errors=False) if os.path.isdir(path) else None
+
+
+def wait_until(condition, timeout=5.0, step=0.02, what="condition"):
+    """The first true value of `condition`; LabError when none came in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise LabError(f"waited {timeout} s in vain for {what}")
+        time.sleep(step)
