@@ -47,7 +47,9 @@ def find_header(root, path, name):
 
 def check_quoted(root, path, name, folder, table):
     if name.endswith(".skel.h"):
-        return None if folder == "user/datapath" else "only user/datapath includes skeletons"
+        if path.startswith("bpf/") and path.endswith("_skel.h"):
+            return None
+        return "only bpf/*_skel.h includes a skeleton"
     header = find_header(root, path, name)
     if header is None:
         return "no such header in the tree"

@@ -15,7 +15,7 @@ TABLE = """
 | `user/base` | basics | `include/beeline` | |
 | `user/model` | objects | `user/base` | `json-c/` |
 | `user/plan` | contents | `user/base` `user/model/out.h` | |
-| `user/datapath` | the kernel | `user/plan` | `bpf/` |
+| `user/datapath` | the kernel | `user/plan` `bpf/sock_skel.h` | `bpf/` |
 """
 HEADERS = {"include/beeline/abi.h": "", "user/base/err.h": "", "user/model/out.h": "",
            "user/model/inner.h": "", "user/plan/plan.h": ""}
@@ -39,7 +39,8 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(check({
             "user/model/a.c": '#include "base/err.h"\n#include <json-c/json.h>\n#include <stdio.h>\n',
             "user/plan/a.c": '#include "model/out.h"\n#include "plan/plan.h"\n',
-            "user/datapath/a.c": '#include <bpf/libbpf.h>\n#include "sock.skel.h"\n',
+            "user/datapath/a.c": '#include <bpf/libbpf.h>\n#include "sock_skel.h"\n',
+            "bpf/sock_skel.h": '#include "sock.skel.h"\n',
             "bpf/sock.bpf.c": '#include "beeline/abi.h"\n#include <bpf/bpf_helpers.h>\n',
         }), [])
 
@@ -57,8 +58,12 @@ class CheckLayers(unittest.TestCase):
     def test_library_of_another_layer_is_found(self):
         self.assertEqual(len(check({"user/plan/a.c": "# include <bpf/bpf.h>\n"})), 1)
 
-    def test_skeleton_outside_the_datapath_is_found(self):
-        self.assertEqual(len(check({"user/plan/a.c": '#include "sock.skel.h"\n'})), 1)
+    def test_skeleton_outside_its_wrapper_is_found(self):
+        self.assertEqual(len(check({"user/datapath/a.c": '#include "sock.skel.h"\n'})), 1)
+
+    def test_wrapper_of_a_skeleton_outside_the_datapath_is_found(self):
+        self.assertEqual(len(check({"bpf/sock_skel.h": "", "user/plan/a.c":
+                                    '#include "sock_skel.h"\n'})), 1)
 
     def test_folder_without_a_row_is_found(self):
         problems = check({"user/extra/a.c": "\n"})

@@ -2,9 +2,9 @@
 """Nodes, pods and clients.
 
     wire namespace: a bridge, 192.168.77.0/24 and fd00:77::/64
-      ├─ node namespaces: agent, bridge for pods, 10.244.N.0/24 and fd00:10:244:N::/64
-      │    └─ pod namespaces
-      └─ client namespaces, outside of every node
+      +- node namespaces: agent, bridge for pods, 10.244.N.0/24 and fd00:10:244:N::/64
+      |    +- pod namespaces
+      +- client namespaces, outside of every node
 
 No link leads to the namespace of the machine itself, and no namespace has a default route but pods,
 whose route ends at their node. Every process of a member runs in the member's cgroup; those of a
