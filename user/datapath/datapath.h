@@ -43,7 +43,8 @@ int bl_datapath_open_fake(const struct bl_datapath_config *config, struct bl_dat
 struct bl_datapath *bl_datapath_close(struct bl_datapath *datapath);
 BL_DEFINE_CLEANUP(struct bl_datapath *, bl_datapath_close);
 
-/* Detaches and unpins all that the folder holds, and removes it. 0 when there was nothing. */
+/* Detaches and unpins all that the folder holds, and removes it. 0 when there was nothing; also 0,
+ * with a warning in err, when the folder is kept because something else is in it. */
 int bl_datapath_unload(const struct bl_datapath_config *config, struct bl_err *err);
 
 bool bl_datapath_was_adopted(const struct bl_datapath *datapath);

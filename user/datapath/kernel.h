@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The datapath in the kernel: descriptors of the pinned maps and of the iterators; the attached
+ * programs live by their pinned links alone. Private to this folder.
+ */
+#ifndef DATAPATH_KERNEL_H
+#define DATAPATH_KERNEL_H
+
+#include "datapath/backing.h"
+#include "datapath/programs.h"
+
+/* Every map, in the order of bl_maps[]. */
+enum bl_map_id {
+	BL_MAP_ID_ABI,
+	BL_MAP_ID_FRONTENDS4,
+	BL_MAP_ID_FRONTENDS6,
+	BL_MAP_ID_SLOTS,
+	BL_MAP_ID_BACKENDS,
+	BL_MAP_ID_SERVICES,
+	BL_MAP_ID_ADDR_FILTER,
+	BL_MAP_ID_SOCKS,
+	BL_MAP_ID_UDP_PEERS,
+	BL_MAP_ID_AFFINITY,
+	BL_MAP_ID_NETNS_PODS,
+	BL_MAP_ID_SERVICE_STATS,
+	BL_MAP_ID_BACKEND_STATS,
+	BL_MAP_ID_REASONS,
+	BL_MAP_ID_COUNT,
+};
+extern const char *const bl_map_names[BL_MAP_ID_COUNT];
+
+/* Entries that the configuration asks for; 0: the size is the object's own. */
+uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *config);
+
+/* One descriptor a map; -1: none. */
+struct bl_map_set {
+	int fds[BL_MAP_ID_COUNT];
+	uint32_t sizes[BL_MAP_ID_COUNT];
+};
+#define BL_MAP_SET_INIT                                                                            \
+	{                                                                                          \
+		.fds = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }                  \
+	}
+void bl_map_set_done(struct bl_map_set *set);
+static inline void bl_map_set_done_p(struct bl_map_set *set)
+{
+	bl_map_set_done(set);
+}
+
+struct bl_kernel {
+	struct bl_datapath base;
+	struct bl_map_set maps; /* the mapped arrays own duplicates */
+	char *bpffs;
+	uint64_t cgroup_id;
+	int find_stale_fd;      /* program; -1: not in this kernel */
+	int destroy_udp_fd;     /* likewise */
+	unsigned int cpu_count; /* possible ones: values in a per-CPU map */
+	bool no_batch;          /* learnt: this kernel has no batch calls for hash maps */
+	struct bl_program_status status[BL_PROGRAMS_MAX];
+};
+
+/* hash.c */
+int bl_kernel_set_frontends(struct bl_datapath *datapath, const struct bl_op *ops, size_t count,
+			    size_t *ret_done);
+int bl_kernel_delete_frontend(struct bl_datapath *datapath, const struct bl_op *op);
+int bl_kernel_read_frontends(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
+			     size_t *ret_count, struct bl_err *err);
+int bl_kernel_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
+			     size_t count, struct bl_err *err);
+/* sweep.c */
+int bl_kernel_sweep_sockets(struct bl_datapath *datapath, size_t *ret_destroyed,
+			    struct bl_err *err);
+/* stats.c */
+int bl_kernel_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);
+int bl_kernel_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
+				 struct bl_service_stats *ret);
+int bl_kernel_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+				 struct bl_backend_stats *ret);
+int bl_kernel_read_programs(struct bl_datapath *datapath,
+			    const struct bl_program_status **ret_items, size_t *ret_count);
+
+#endif
