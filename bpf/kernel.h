@@ -37,10 +37,13 @@ struct sock_common {
 	bl_kernel_atomic64 skc_cookie;
 };
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	__u32 sk_mark;
+	struct socket *sk_socket;
 };
 
 struct inet_sock {

@@ -234,7 +234,7 @@ int bl_find_stale(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 
 	if (sk && sock && bl_is_stale(sk, &sock->translation))
-		bl_stale_write(ctx->meta->seq, sk, &sock->translation);
+		(void)bl_stale_write(ctx->meta->seq, sk, &sock->translation);
 	return 0;
 }
 
@@ -254,7 +254,7 @@ int bl_destroy_udp(struct bpf_iter__udp *ctx)
 	sock = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!sock || !bl_is_stale(sk, &sock->translation))
 		return 0;
-	bl_stale_write(ctx->meta->seq, sk, &sock->translation);
-	bpf_sock_destroy((struct sock_common *)udp);
+	if (bl_stale_write(ctx->meta->seq, sk, &sock->translation))
+		bpf_sock_destroy((struct sock_common *)udp);
 	return 0;
 }

@@ -34,14 +34,16 @@ static __always_inline bool bl_is_stale(struct sock *sk, const struct bl_transla
 	struct bl_destination peer = {0};
 	struct bl_choice choice;
 
-	if (!translation->backend_id || sk->sk_protocol != IPPROTO_UDP)
+	/* A closed socket keeps its storage until the kernel has freed it. */
+	if (!translation->backend_id || sk->sk_protocol != IPPROTO_UDP || !sk->sk_socket)
 		return false;
 	bl_peer_of(sk, &peer);
 	return bl_translation_reached(translation, &peer) &&
 	       !bl_translation_read(translation, &choice);
 }
 
-static __always_inline void bl_stale_write(struct seq_file *seq, struct sock *sk,
+/* False when the reader's buffer is full: the kernel then shows the same socket again. */
+static __always_inline bool bl_stale_write(struct seq_file *seq, struct sock *sk,
 					   const struct bl_translation *translation)
 {
 	struct bl_stale_socket stale = {
@@ -51,8 +53,7 @@ static __always_inline void bl_stale_write(struct seq_file *seq, struct sock *sk
 		.translation = *translation,
 	};
 
-	/* When the buffer is full the kernel calls again for the same socket. */
-	(void)bpf_seq_write(seq, &stale, sizeof(stale));
+	return bpf_seq_write(seq, &stale, sizeof(stale)) == 0;
 }
 
 #endif
