@@ -8,6 +8,7 @@
 #define BPF_ADDRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "beeline/abi.h"
 

@@ -5,8 +5,8 @@
  * no program rewrites ends in ENETUNREACH and never leaves the machine. Criterion runs each test in
  * a process of its own; the links end with it, and the next fixture sweeps cgroups of dead ones.
  */
-#ifndef BPF_FIXTURE_H
-#define BPF_FIXTURE_H
+#ifndef TESTS_BPF_FIXTURE_H
+#define TESTS_BPF_FIXTURE_H
 
 #include <criterion/criterion.h>
 #include <stdbool.h>

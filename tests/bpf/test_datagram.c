@@ -21,6 +21,31 @@ static void close_all(const int *fds, size_t count)
 		(void)close(fds[i]);
 }
 
+/* A frontend of one backend, its server, and a client's socket. */
+struct pair {
+	struct where dialled;
+	int server;
+	int fd;
+};
+
+static struct pair pair_up(const struct stack *stack)
+{
+	struct pair pair = {
+		.dialled = {stack->dialled, 53},
+		.server = open_server(stack->backends[0], SOCK_DGRAM),
+		.fd = open_socket(stack->dialled, SOCK_DGRAM),
+	};
+
+	serve((struct where){stack->virtual_address, 53}, IPPROTO_UDP, 0, stack->backends, 1, NULL);
+	return pair;
+}
+
+static void pair_down(const struct pair *pair)
+{
+	(void)close(pair->server);
+	(void)close(pair->fd);
+}
+
 /* Sends once and says which server had it. */
 static size_t send_and_find(int fd, struct where dialled, const int servers[STACK_BACKENDS])
 {
@@ -39,19 +64,15 @@ static size_t send_and_find(int fd, struct where dialled, const int servers[STAC
 Test(datagram, goes_to_a_backend_and_the_answer_comes_from_what_was_dialled)
 {
 	for (const struct stack *stack = stacks; stack->name; stack++) {
-		struct where dialled = {stack->dialled, 53};
-		int server = open_server(stack->backends[0], SOCK_DGRAM);
-		int fd = open_socket(stack->dialled, SOCK_DGRAM);
+		struct pair pair = pair_up(stack);
 
-		serve((struct where){stack->virtual_address, 53}, IPPROTO_UDP, 0, stack->backends,
-		      1, NULL);
 		for (int i = 0; i < 3; i++) {
-			cr_assert_eq(try_send(fd, dialled), 0, "%s: %s", stack->name,
+			cr_assert_eq(try_send(pair.fd, pair.dialled), 0, "%s: %s", stack->name,
 				     strerror(errno));
-			cr_assert(echo_one(server), "%s", stack->name);
-			assert_answer_from(fd, dialled);
+			cr_assert(echo_one(pair.server), "%s", stack->name);
+			assert_answer_from(pair.fd, pair.dialled);
 		}
-		close_all((int[]){server, fd}, 2);
+		pair_down(&pair);
 	}
 	cr_assert_eq(reason_count(BL_REASON_TRANSLATED), STACKS);
 	cr_assert_eq(reason_count(BL_REASON_PEER_HIT), 2 * STACKS);
@@ -61,17 +82,13 @@ Test(datagram, goes_to_a_backend_and_the_answer_comes_from_what_was_dialled)
 Test(datagram, connected_socket_sees_answers_from_what_it_dialled)
 {
 	for (const struct stack *stack = stacks; stack->name; stack++) {
-		struct where dialled = {stack->dialled, 53};
-		int server = open_server(stack->backends[0], SOCK_DGRAM);
-		int fd = open_socket(stack->dialled, SOCK_DGRAM);
+		struct pair pair = pair_up(stack);
 
-		serve((struct where){stack->virtual_address, 53}, IPPROTO_UDP, 0, stack->backends,
-		      1, NULL);
-		cr_assert_eq(try_connect(fd, dialled), 0);
-		cr_assert_eq(send(fd, "x", 1, 0), 1);
-		cr_assert(echo_one(server));
-		assert_answer_from(fd, dialled);
-		close_all((int[]){server, fd}, 2);
+		cr_assert_eq(try_connect(pair.fd, pair.dialled), 0);
+		cr_assert_eq(send(pair.fd, "x", 1, 0), 1);
+		cr_assert(echo_one(pair.server));
+		assert_answer_from(pair.fd, pair.dialled);
+		pair_down(&pair);
 	}
 }
 
