@@ -50,6 +50,8 @@ static struct block *add_block(struct bl_arena *arena, size_t least)
 	size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
 	struct block *block;
 
+	if (size < FIRST_BLOCK)
+		size = FIRST_BLOCK;
 	if (size > LARGEST_BLOCK)
 		size = LARGEST_BLOCK;
 	if (size < least)
@@ -61,6 +63,57 @@ static struct block *add_block(struct bl_arena *arena, size_t least)
 	block->next = arena->blocks;
 	arena->blocks = block;
 	return block;
+}
+
+int bl_arena_new_sized(size_t size, struct bl_arena **ret)
+{
+	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
+	struct block *block;
+	int r;
+
+	r = bl_arena_new(&arena);
+	if (r < 0)
+		return r;
+	block = calloc(1, sizeof(*block) + size);
+	if (!block)
+		return -ENOMEM;
+	block->size = size;
+	arena->blocks = block;
+	*ret = TAKE_PTR(arena);
+	return 0;
+}
+
+void bl_arena_reset(struct bl_arena *arena)
+{
+	struct block *largest = NULL;
+
+	while (arena->blocks) {
+		struct block *block = arena->blocks;
+
+		arena->blocks = block->next;
+		if (!largest || block->size > largest->size) {
+			free(largest);
+			largest = block;
+		} else {
+			free(block);
+		}
+	}
+	if (largest) {
+		memset(largest->bytes, 0, largest->used);
+		largest->used = 0;
+		largest->next = NULL;
+	}
+	arena->blocks = largest;
+}
+
+size_t bl_arena_used(const struct bl_arena *arena)
+{
+	const size_t alignment = alignof(max_align_t);
+	size_t total = 0;
+
+	for (const struct block *block = arena->blocks; block; block = block->next)
+		total += (block->used + alignment - 1) & ~(alignment - 1);
+	return total;
 }
 
 static void *take(struct bl_arena *arena, size_t size, size_t alignment)

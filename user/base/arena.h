@@ -13,6 +13,8 @@
 struct bl_arena;
 
 int bl_arena_new(struct bl_arena **ret);
+/* The same with a first block of this size, for an owner who knows what will come. */
+int bl_arena_new_sized(size_t size, struct bl_arena **ret);
 struct bl_arena *bl_arena_free(struct bl_arena *arena); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct bl_arena *, bl_arena_free);
 
@@ -20,6 +22,10 @@ BL_DEFINE_CLEANUP(struct bl_arena *, bl_arena_free);
 void *bl_arena_alloc(struct bl_arena *arena, size_t size);
 char *bl_arena_strdup(struct bl_arena *arena, const char *text);
 char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len);
+/* Forgets what was allocated and keeps the largest block for what comes. */
+void bl_arena_reset(struct bl_arena *arena);
+/* What the allocations so far would need in one block. */
+size_t bl_arena_used(const struct bl_arena *arena);
 /* Bytes taken from the system, for figures. */
 size_t bl_arena_size(const struct bl_arena *arena);
 

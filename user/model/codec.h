@@ -54,6 +54,22 @@ int bl_encode_yaml(const struct bl_object *object, struct bl_buf *ret);
 /* Any JSON tree as YAML, keys in their order; strings are quoted only where YAML needs it. */
 int bl_json_to_yaml(struct json_object *json, struct bl_buf *ret);
 
+/* RFC 7386: what `target` becomes; both are borrowed, the result is a new tree (NULL is JSON's
+ * null). -E2BIG when the patch is nested beyond reason, -ENOMEM. */
+int bl_json_merge_patch(struct json_object *target, struct json_object *patch,
+			struct json_object **ret);
+
+/* What a field such as "spec.ports.nodePort" is; an empty path is the object. -ENOENT. */
+struct bl_field_help {
+	const char *type; /* "integer", "list of mappings" ... */
+	bool required;
+	bool is_used; /* false: accepted and shown again, but without any effect here */
+	const char *help;
+};
+int bl_field_help(enum bl_kind kind, const char *path, struct bl_field_help *ret);
+/* Names of the fields below `path`, by index; NULL behind the last one. */
+const char *bl_field_child(enum bl_kind kind, const char *path, size_t index);
+
 /* A deep copy in an arena of its own, with one reference; encode and decode by table. */
 int bl_object_clone(const struct bl_object *object, struct bl_object **ret);
 

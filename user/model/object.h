@@ -27,10 +27,10 @@ enum bl_kind {
 	BL_KIND_COUNT,
 };
 
-enum bl_tristate {
-	BL_UNSET = 0,
-	BL_FALSE,
-	BL_TRUE,
+enum __attribute__((packed)) bl_tristate { /* one byte: there are many */
+					   BL_UNSET = 0,
+					   BL_FALSE,
+					   BL_TRUE,
 };
 
 struct bl_pair {
@@ -73,12 +73,13 @@ struct bl_meta {
 	struct bl_owners owners;
 };
 
-struct bl_node_tree; /* fields that are known but not used: kept as they were read (tree.h) */
+struct bl_kept; /* a field that is known but not used, kept as it was read (schema.h) */
 
 struct bl_object {
 	enum bl_kind kind;
 	unsigned int refs;
 	struct bl_arena *arena; /* owns all of it */
+	const struct bl_kept *kept;
 	struct bl_meta meta;
 	struct bl_pos origin; /* where it was read; file NULL: from the API */
 };

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/decode.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "beeline/abi.h"
+#include "model/service.h"
+
+#define SHOWN 40 /* of a value in a message */
+
+static bool out_of_memory(struct bl_decoder *decoder)
+{
+	decoder->failure = -ENOMEM;
+	return false;
+}
+
+static const char *describe(const struct bl_tree *tree, char buffer[static SHOWN + 32])
+{
+	static const char *const words[] = {
+		[BL_TREE_NULL] = "null",     [BL_TREE_BOOL] = "boolean",
+		[BL_TREE_INT] = "integer",   [BL_TREE_DOUBLE] = "number",
+		[BL_TREE_STRING] = "string", [BL_TREE_MAP] = "a mapping",
+		[BL_TREE_LIST] = "a list",
+	};
+
+	if (tree->type == BL_TREE_NULL || tree->type == BL_TREE_MAP || tree->type == BL_TREE_LIST)
+		return words[tree->type];
+	if (tree->type == BL_TREE_INT && !tree->text)
+		(void)snprintf(buffer, SHOWN + 32, "integer %lld", (long long)tree->integer);
+	else
+		(void)snprintf(buffer, SHOWN + 32, "%s '%.*s%s'", words[tree->type], SHOWN,
+			       tree->text, strlen(tree->text) > SHOWN ? "..." : "");
+	return buffer;
+}
+
+static bool mismatch(struct bl_decoder *decoder, const struct bl_path *path,
+		     const struct bl_tree *tree, const char *expected)
+{
+	char field[BL_FIELD_TEXT], got[SHOWN + 32];
+	const char *hint = "";
+
+	if (!decoder->report)
+		return false;
+	bl_path_format(path, field);
+	if (strcmp(expected, "a string") == 0 &&
+	    (tree->type == BL_TREE_BOOL || tree->type == BL_TREE_INT ||
+	     tree->type == BL_TREE_DOUBLE))
+		hint = " (write it in quotes)";
+	else if (strstr(expected, "integer") && tree->type == BL_TREE_STRING &&
+		 tree->text[0] != '\0' && strspn(tree->text, "0123456789") == strlen(tree->text))
+		hint = " (write it without quotes)";
+	bl_report_add(decoder->report, BL_SEVERITY_ERROR, BL_PLACE_VALUE, field,
+		      "field '%s': expected %s, got %s%s", field, expected, describe(tree, got),
+		      hint);
+	return false;
+}
+
+static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type, void *base,
+			  const struct bl_tree *tree, const struct bl_path *path,
+			  const void *previous);
+
+/* The string of the same row in the item before is shared when it is the same. */
+static bool take_string(struct bl_decoder *decoder, const struct bl_path *path,
+			const struct bl_tree *tree, const char *shared, const char **ret)
+{
+	if (tree->type != BL_TREE_STRING)
+		return mismatch(decoder, path, tree, "a string");
+	if (shared && strcmp(shared, tree->text) == 0) {
+		*ret = shared;
+		return true;
+	}
+	*ret = bl_arena_strndup(decoder->arena, tree->text, tree->count);
+	return *ret ? true : out_of_memory(decoder);
+}
+
+static bool tree_integer(const struct bl_tree *tree, int64_t *ret)
+{
+	if (tree->type == BL_TREE_INT) {
+		*ret = tree->integer;
+		return true;
+	}
+	/* 80.0 and 1e3 are whole numbers to the tools of Kubernetes too. */
+	if (tree->type == BL_TREE_DOUBLE && fabs(tree->number) < 9e15 &&
+	    trunc(tree->number) == tree->number) {
+		*ret = (int64_t)tree->number;
+		return true;
+	}
+	return false;
+}
+
+static bool take_int(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		     const struct bl_tree *tree, const struct bl_path *path)
+{
+	char name[BL_FIELD_TEXT];
+	int64_t value;
+
+	if (!tree_integer(tree, &value))
+		return mismatch(decoder, path, tree, "an integer");
+	if (field->size == 4 && (value < INT32_MIN || value > INT32_MAX)) {
+		bl_path_format(path, name);
+		if (decoder->report)
+			bl_report_add(decoder->report, BL_SEVERITY_ERROR, BL_PLACE_VALUE, name,
+				      "field '%s': %lld does not fit into 32 bits", name,
+				      (long long)value);
+		return false;
+	}
+	bl_field_set_int(field, base, value);
+	return true;
+}
+
+static bool take_enum(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		      const struct bl_tree *tree, const struct bl_path *path)
+{
+	_cleanup_(bl_buf_done) struct bl_buf list = {0};
+	struct bl_suggest suggest;
+	char name[BL_FIELD_TEXT];
+
+	if (tree->type != BL_TREE_STRING)
+		return mismatch(decoder, path, tree, "a string");
+	if (tree->text[0] == '\0')
+		return true; /* as if it was not given */
+	bl_suggest_init(&suggest, tree->text, tree->count);
+	for (const struct bl_enum_name *row = field->names; row->name; row++) {
+		if (strcmp(row->name, tree->text) == 0) {
+			bl_field_set_int(field, base, row->value);
+			return true;
+		}
+	}
+	if (!decoder->report)
+		return false;
+	for (const struct bl_enum_name *row = field->names; row->name; row++) {
+		bl_suggest_try(&suggest, row->name);
+		bl_buf_addf(&list, "%s%s",
+			    list.len == 0 ? ""
+			    : row[1].name ? ", "
+					  : " or ",
+			    row->name);
+	}
+	bl_path_format(path, name);
+	bl_report_add(decoder->report, decoder->lenient ? BL_SEVERITY_WARNING : BL_SEVERITY_ERROR,
+		      BL_PLACE_VALUE, name, "field '%s': expected %s, got '%.*s'%s%s%s", name,
+		      list.data ? list.data : "", SHOWN, tree->text,
+		      suggest.best ? " (did you mean '" : "", suggest.best ? suggest.best : "",
+		      suggest.best ? "'?)" : "");
+	return false;
+}
+
+static bool take_time(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		      const struct bl_tree *tree, const struct bl_path *path)
+{
+	int64_t value;
+
+	if (tree->type != BL_TREE_STRING || bl_time_parse(tree->text, &value) < 0)
+		return mismatch(decoder, path, tree, "a time such as 2026-01-31T12:00:00Z");
+	bl_field_set_int(field, base, value);
+	return true;
+}
+
+static bool take_version(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			 const struct bl_tree *tree, const struct bl_path *path)
+{
+	char *end;
+	unsigned long long value;
+
+	if (tree->type != BL_TREE_STRING)
+		return mismatch(decoder, path, tree, "a string");
+	errno = 0;
+	value = strtoull(tree->text, &end, 10);
+	/* Versions of others need not be numbers; then there is nothing to compare with. */
+	if (errno == 0 && *end == '\0' && isdigit((unsigned char)tree->text[0]))
+		bl_field_set_int(field, base, (int64_t)value);
+	return true;
+}
+
+static bool take_int_or_string(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			       const struct bl_tree *tree, const struct bl_path *path)
+{
+	struct bl_int_or_string *target = bl_field_at(field, base);
+	int64_t value;
+
+	if (tree->type == BL_TREE_STRING)
+		return tree->text[0] == '\0' ||
+		       take_string(decoder, path, tree, NULL, &target->name);
+	if (!tree_integer(tree, &value) || value < INT32_MIN || value > INT32_MAX)
+		return mismatch(decoder, path, tree, "an integer or a name");
+	target->number = (int32_t)value;
+	return true;
+}
+
+static bool take_families(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			  const struct bl_tree *tree, const struct bl_path *path)
+{
+	uint8_t *families = bl_field_at(field, base);
+
+	if (tree->type != BL_TREE_LIST)
+		return mismatch(decoder, path, tree, "a list");
+	for (size_t i = 0; i < tree->count; i++) {
+		struct bl_path at = {.parent = path, .index = i};
+		const char *text = bl_tree_string(tree->items[i]);
+		bool is_v4 = text && strcmp(text, "IPv4") == 0;
+
+		if (!text || (!is_v4 && strcmp(text, "IPv6") != 0))
+			return mismatch(decoder, &at, tree->items[i], "IPv4 or IPv6");
+		if (i >= 2)
+			return mismatch(decoder, path, tree, "at most two families");
+		families[i] = is_v4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6;
+	}
+	return true;
+}
+
+/* `key` NULL: a list of strings; else a list of mappings that hold one under this key. */
+static bool take_strings(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			 const struct bl_tree *tree, const struct bl_path *path,
+			 const void *previous)
+{
+	struct bl_strings *strings = bl_field_at(field, base);
+	const struct bl_strings *before = previous ? bl_field_at(field, previous) : NULL;
+	const char **items;
+
+	if (tree->type != BL_TREE_LIST)
+		return mismatch(decoder, path, tree, "a list");
+	if (tree->count == 0)
+		return true;
+	items = bl_arena_alloc(decoder->arena, tree->count * sizeof(*items));
+	if (!items)
+		return out_of_memory(decoder);
+	for (size_t i = 0; i < tree->count; i++) {
+		struct bl_path at = {.parent = path, .index = i};
+		const struct bl_tree *item = tree->items[i];
+		const char *shared = before && i < before->count ? before->items[i] : NULL;
+
+		if (field->key) {
+			item = bl_tree_get(item, field->key);
+			if (!item)
+				return mismatch(decoder, &at, tree->items[i],
+						"a mapping with a name");
+		}
+		if (!take_string(decoder, &at, item, shared, &items[i]))
+			return false;
+	}
+	strings->items = items;
+	strings->count = tree->count;
+	return true;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+	return strcmp(((const struct bl_pair *)a)->key, ((const struct bl_pair *)b)->key);
+}
+
+static bool take_pairs(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		       const struct bl_tree *tree, const struct bl_path *path)
+{
+	struct bl_pairs *pairs = bl_field_at(field, base);
+	struct bl_pair *items;
+	bool good = true;
+
+	if (tree->type != BL_TREE_MAP)
+		return mismatch(decoder, path, tree, "a mapping");
+	if (tree->count == 0)
+		return true;
+	items = bl_arena_alloc(decoder->arena, tree->count * sizeof(*items));
+	if (!items)
+		return out_of_memory(decoder);
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct bl_tree_entry *entry = &tree->entries[i];
+		struct bl_path at = {.parent = path, .name = entry->key, entry->key_len};
+
+		items[i].key = bl_arena_strndup(decoder->arena, entry->key, entry->key_len);
+		if (!items[i].key)
+			return out_of_memory(decoder);
+		items[i].value = "";
+		if (entry->value->type != BL_TREE_NULL &&
+		    !take_string(decoder, &at, entry->value, NULL, &items[i].value))
+			good = false;
+	}
+	qsort(items, tree->count, sizeof(*items), compare_pairs);
+	pairs->items = items;
+	pairs->count = tree->count;
+	return good;
+}
+
+static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		      const struct bl_tree *tree, const struct bl_path *path)
+{
+	struct bl_any_list *list = bl_field_at(field, base);
+	size_t size = field->sub->size;
+	bool good = true;
+	char *items;
+
+	if (tree->type != BL_TREE_LIST)
+		return mismatch(decoder, path, tree, "a list");
+	if (tree->count == 0)
+		return true;
+	items = bl_arena_alloc(decoder->arena, tree->count * size);
+	if (!items)
+		return out_of_memory(decoder);
+	for (size_t i = 0; i < tree->count; i++) {
+		struct bl_path at = {.parent = path, .index = i};
+
+		if (!decode_fields(decoder, field->sub, items + i * size, tree->items[i], &at,
+				   i > 0 ? items + (i - 1) * size : NULL))
+			good = false;
+	}
+	list->items = items;
+	list->count = tree->count;
+	return good;
+}
+
+static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		 const struct bl_tree *tree)
+{
+	struct bl_kept *kept;
+
+	decoder->scratch.len = 0;
+	bl_tree_to_json_text(tree, &decoder->scratch);
+	if (decoder->scratch.failed)
+		return out_of_memory(decoder);
+	kept = bl_arena_alloc(decoder->arena, sizeof(*kept));
+	if (!kept)
+		return out_of_memory(decoder);
+	kept->json = bl_arena_strndup(decoder->arena, decoder->scratch.data, decoder->scratch.len);
+	if (!kept->json)
+		return out_of_memory(decoder);
+	kept->field = field;
+	kept->base = base;
+	kept->next = decoder->kept;
+	decoder->kept = kept;
+	if (field->type == BL_FIELD_PRESENCE)
+		*(bool *)bl_field_at(field, base) = true;
+	return true;
+}
+
+static bool decode_field(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			 const struct bl_tree *tree, const struct bl_path *path,
+			 const void *previous)
+{
+	void *at = bl_field_at(field, base);
+	const void *before = previous ? bl_field_at(field, previous) : NULL;
+
+	switch ((enum bl_field_type)field->type) {
+	case BL_FIELD_STRING:
+		return take_string(decoder, path, tree,
+				   before ? *(const char *const *)before : NULL, at);
+	case BL_FIELD_INT:
+		return take_int(decoder, field, base, tree, path);
+	case BL_FIELD_VERSION:
+		return take_version(decoder, field, base, tree, path);
+	case BL_FIELD_BOOL:
+		if (tree->type != BL_TREE_BOOL)
+			return mismatch(decoder, path, tree, "true or false");
+		bl_field_set_int(field, base, tree->boolean ? BL_TRUE : BL_FALSE);
+		return true;
+	case BL_FIELD_ENUM:
+		return take_enum(decoder, field, base, tree, path);
+	case BL_FIELD_TIME:
+		return take_time(decoder, field, base, tree, path);
+	case BL_FIELD_INT_OR_STRING:
+		return take_int_or_string(decoder, field, base, tree, path);
+	case BL_FIELD_FAMILIES:
+		return take_families(decoder, field, base, tree, path);
+	case BL_FIELD_STRINGS:
+	case BL_FIELD_NAMED_STRINGS:
+		return take_strings(decoder, field, base, tree, path, previous);
+	case BL_FIELD_PAIRS:
+		return take_pairs(decoder, field, base, tree, path);
+	case BL_FIELD_STRUCT:
+		return decode_fields(decoder, field->sub, at, tree, path, before);
+	case BL_FIELD_LIST:
+		return take_list(decoder, field, base, tree, path);
+	case BL_FIELD_KEPT:
+	case BL_FIELD_PRESENCE:
+		return keep(decoder, field, base, tree);
+	case BL_FIELD_DROPPED:
+		return true;
+	}
+	return false;
+}
+
+static bool unknown_field(struct bl_decoder *decoder, const struct bl_type *type,
+			  const struct bl_tree_entry *entry, const struct bl_path *path)
+{
+	struct bl_path at = {.parent = path, .name = entry->key, .name_len = entry->key_len};
+	struct bl_suggest suggest;
+	char field[BL_FIELD_TEXT];
+
+	if (decoder->lenient || !decoder->report)
+		return true;
+	bl_suggest_init(&suggest, entry->key, entry->key_len);
+	for (size_t i = 0; i < type->count; i++)
+		bl_suggest_try(&suggest, type->fields[i].name);
+	bl_path_format(&at, field);
+	bl_report_add(decoder->report, BL_SEVERITY_ERROR, BL_PLACE_KEY, field,
+		      "unknown field '%s'%s%s%s", field, suggest.best ? " (did you mean '" : "",
+		      suggest.best ? suggest.best : "", suggest.best ? "'?)" : "");
+	return false;
+}
+
+static bool is_of_object(const struct bl_tree_entry *entry, const struct bl_path *path)
+{
+	return !path && ((entry->key_len == 4 && memcmp(entry->key, "kind", 4) == 0) ||
+			 (entry->key_len == 10 && memcmp(entry->key, "apiVersion", 10) == 0));
+}
+
+static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type, void *base,
+			  const struct bl_tree *tree, const struct bl_path *path,
+			  const void *previous)
+{
+	size_t hint = 0;
+	bool good = true;
+
+	if (tree->type != BL_TREE_MAP)
+		return mismatch(decoder, path, tree, "a mapping");
+	for (size_t i = 0; i < tree->count && decoder->failure == 0; i++) {
+		const struct bl_tree_entry *entry = &tree->entries[i];
+		struct bl_path at = {
+			.parent = path, .name = entry->key, .name_len = entry->key_len};
+		const struct bl_field *field;
+
+		if (is_of_object(entry, path))
+			continue;
+		field = bl_type_find(type, entry->key, entry->key_len, &hint);
+		if (!field)
+			good = unknown_field(decoder, type, entry, path) && good;
+		else if (entry->value->type != BL_TREE_NULL) /* null: as if it was not given */
+			good = decode_field(decoder, field, base, entry->value, &at, previous) &&
+			       good;
+	}
+	return good;
+}
+
+int bl_decode_struct(struct bl_decoder *decoder, const struct bl_type *type, void *base,
+		     const struct bl_tree *tree)
+{
+	(void)decode_fields(decoder, type, base, tree, NULL, NULL);
+	return decoder->failure;
+}

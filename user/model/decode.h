@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A tree into the structs of the schema tables. Knows no files and no kinds. */
+#ifndef MODEL_DECODE_H
+#define MODEL_DECODE_H
+
+#include "model/report.h"
+#include "model/schema.h"
+
+struct bl_decoder {
+	struct bl_arena *arena;
+	struct bl_report *report; /* NULL: the tree is known to be good */
+	bool lenient;
+	const struct bl_kept *kept; /* grows */
+	int failure;                /* -ENOMEM */
+	struct bl_buf scratch;      /* the caller releases it */
+};
+
+/* Fills the (zeroed) struct at `base`; problems go to the report. -ENOMEM. */
+int bl_decode_struct(struct bl_decoder *decoder, const struct bl_type *type, void *base,
+		     const struct bl_tree *tree);
+
+/* RFC 3339 to seconds since the epoch and back. */
+int bl_time_parse(const char *text, int64_t *ret);
+#define BL_TIME_TEXT 32
+const char *bl_time_format(int64_t time, char buffer[static BL_TIME_TEXT]);
+
+#endif

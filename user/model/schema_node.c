@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/node.h"
+#include "model/schema.h"
+
+#define AT(member) BL_AT(struct bl_node, member)
+#define KEPT(field)                                                                                \
+	{                                                                                          \
+		BL_NAME(field), .type = BL_FIELD_KEPT                                              \
+	}
+
+static const struct bl_field taint_fields[] = {
+	{BL_NAME("key"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, key), .required = true},
+	{BL_NAME("value"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, value)},
+	{BL_NAME("effect"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, effect),
+	 .required = true},
+	KEPT("timeAdded"),
+};
+
+static const struct bl_type type_taint = {
+	.name = "Taint",
+	BL_TYPE(taint_fields, struct bl_taint),
+};
+
+static const struct bl_field address_fields[] = {
+	{BL_NAME("type"), .type = BL_FIELD_STRING, BL_AT(struct bl_node_address, type),
+	 .required = true, .help = "InternalIP, ExternalIP, Hostname ..."},
+	{BL_NAME("address"), .type = BL_FIELD_STRING, BL_AT(struct bl_node_address, address),
+	 .required = true, .help = "the address or name"},
+};
+
+static const struct bl_type type_address = {
+	.name = "NodeAddress",
+	BL_TYPE(address_fields, struct bl_node_address),
+};
+
+static const struct bl_field spec_fields[] = {
+	{BL_NAME("podCIDR"), .type = BL_FIELD_STRING, AT(pod_cidr),
+	 .help = "prefix of the pods of this node"},
+	{BL_NAME("podCIDRs"), .type = BL_FIELD_STRINGS, AT(pod_cidrs),
+	 .help = "podCIDR and that of the other family"},
+	KEPT("providerID"),
+	{BL_NAME("unschedulable"), .type = BL_FIELD_BOOL, AT(unschedulable),
+	 .help = "true: no new pods"},
+	{BL_NAME("taints"), .type = BL_FIELD_LIST, AT(taints), .sub = &type_taint,
+	 .help = "what keeps pods away"},
+	KEPT("configSource"),
+	KEPT("externalID"),
+};
+
+static const struct bl_type type_spec = {
+	.name = "NodeSpec",
+	BL_TYPE(spec_fields, struct bl_node),
+};
+
+static const struct bl_field status_fields[] = {
+	KEPT("capacity"),
+	KEPT("allocatable"),
+	KEPT("phase"),
+	{BL_NAME("conditions"), .type = BL_FIELD_LIST, AT(conditions), .sub = &bl_type_condition,
+	 .help = "Ready and others"},
+	{BL_NAME("addresses"), .type = BL_FIELD_LIST, AT(addresses), .sub = &type_address,
+	 .help = "addresses and names of the node"},
+	KEPT("daemonEndpoints"),
+	KEPT("nodeInfo"),
+	KEPT("images"),
+	KEPT("volumesInUse"),
+	KEPT("volumesAttached"),
+	KEPT("config"),
+	KEPT("runtimeHandlers"),
+	KEPT("features"),
+	KEPT("declaredFeatures"),
+};
+
+static const struct bl_type type_status = {
+	.name = "NodeStatus",
+	BL_TYPE(status_fields, struct bl_node),
+};
+
+static const struct bl_field node_fields[] = {
+	{BL_NAME("metadata"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_object, meta),
+	 .sub = &bl_type_meta, .help = "name, labels (topology.kubernetes.io/zone), annotations"},
+	{BL_NAME("spec"), .type = BL_FIELD_STRUCT, .sub = &type_spec,
+	 .help = "what the node is to be"},
+	{BL_NAME("status"), .type = BL_FIELD_STRUCT, .sub = &type_status,
+	 .help = "how the node is"},
+};
+
+const struct bl_type bl_type_node = {
+	.name = "Node",
+	BL_TYPE(node_fields, struct bl_node),
+};
+
+static const struct bl_field namespace_spec_fields[] = {
+	KEPT("finalizers"),
+};
+
+static const struct bl_type type_namespace_spec = {
+	.name = "NamespaceSpec",
+	BL_TYPE(namespace_spec_fields, struct bl_namespace),
+};
+
+static const struct bl_field namespace_status_fields[] = {
+	{BL_NAME("phase"), .type = BL_FIELD_STRING, BL_AT(struct bl_namespace, phase),
+	 .help = "Active or Terminating"},
+	KEPT("conditions"),
+};
+
+static const struct bl_type type_namespace_status = {
+	.name = "NamespaceStatus",
+	BL_TYPE(namespace_status_fields, struct bl_namespace),
+};
+
+static const struct bl_field namespace_fields[] = {
+	{BL_NAME("metadata"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_object, meta),
+	 .sub = &bl_type_meta, .help = "name, labels, annotations"},
+	{BL_NAME("spec"), .type = BL_FIELD_STRUCT, .sub = &type_namespace_spec},
+	{BL_NAME("status"), .type = BL_FIELD_STRUCT, .sub = &type_namespace_status},
+};
+
+const struct bl_type bl_type_namespace = {
+	.name = "Namespace",
+	BL_TYPE(namespace_fields, struct bl_namespace),
+};

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All field names of Kubernetes v1.36; what Services do not need is kept as it was read. */
+#include "model/pod.h"
+#include "model/schema.h"
+
+#define KEPT(field)                                                                                \
+	{                                                                                          \
+		BL_NAME(field), .type = BL_FIELD_KEPT                                              \
+	}
+
+static const struct bl_field port_fields[] = {
+	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_port, name),
+	 .help = "name that a Service's targetPort may use"},
+	{BL_NAME("hostPort"), .type = BL_FIELD_INT, BL_AT(struct bl_container_port, host_port),
+	 .min = 1, .max = 65535, .help = "port of the node that leads here"},
+	{BL_NAME("containerPort"), .type = BL_FIELD_INT,
+	 BL_AT(struct bl_container_port, container_port), .required = true, .min = 1, .max = 65535,
+	 .help = "the port that the container listens on"},
+	{BL_NAME("protocol"), .type = BL_FIELD_ENUM, BL_AT(struct bl_container_port, protocol),
+	 .names = bl_protocol_names, .value = BL_PROTOCOL_TCP, .help = "TCP (default), UDP, SCTP"},
+	{BL_NAME("hostIP"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_port, host_ip),
+	 .help = "address of the node for hostPort"},
+};
+
+static const struct bl_type type_port = {
+	.name = "ContainerPort",
+	BL_TYPE(port_fields, struct bl_container_port),
+};
+
+static const struct bl_field container_fields[] = {
+	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_container, name),
+	 .required = true, .help = "name of the container"},
+	{BL_NAME("image"), .type = BL_FIELD_STRING, BL_AT(struct bl_container, image),
+	 .help = "image of the container"},
+	KEPT("command"),
+	KEPT("args"),
+	KEPT("workingDir"),
+	{BL_NAME("ports"), .type = BL_FIELD_LIST, BL_AT(struct bl_container, ports),
+	 .sub = &type_port, .help = "ports that the container listens on"},
+	KEPT("envFrom"),
+	KEPT("env"),
+	KEPT("resources"),
+	KEPT("resizePolicy"),
+	{BL_NAME("restartPolicy"), .type = BL_FIELD_STRING,
+	 BL_AT(struct bl_container, restart_policy),
+	 .help = "Always on an init container: it runs beside the others"},
+	KEPT("restartPolicyRules"),
+	KEPT("volumeMounts"),
+	KEPT("volumeDevices"),
+	KEPT("livenessProbe"),
+	{BL_NAME("readinessProbe"), .type = BL_FIELD_PRESENCE,
+	 BL_AT(struct bl_container, has_readiness_probe),
+	 .help = "how to find out whether the container can serve"},
+	KEPT("startupProbe"),
+	KEPT("lifecycle"),
+	KEPT("terminationMessagePath"),
+	KEPT("terminationMessagePolicy"),
+	KEPT("imagePullPolicy"),
+	KEPT("securityContext"),
+	KEPT("stdin"),
+	KEPT("stdinOnce"),
+	KEPT("tty"),
+};
+
+static const struct bl_type type_container = {
+	.name = "Container",
+	BL_TYPE(container_fields, struct bl_container),
+};
+
+static const struct bl_field spec_fields[] = {
+	KEPT("volumes"),
+	{BL_NAME("initContainers"), .type = BL_FIELD_LIST,
+	 BL_AT(struct bl_pod_spec, init_containers), .sub = &type_container,
+	 .help = "containers that run before the others"},
+	{BL_NAME("containers"), .type = BL_FIELD_LIST, BL_AT(struct bl_pod_spec, containers),
+	 .sub = &type_container, .help = "containers of the pod"},
+	KEPT("ephemeralContainers"),
+	KEPT("restartPolicy"),
+	{BL_NAME("terminationGracePeriodSeconds"), .type = BL_FIELD_INT,
+	 BL_AT(struct bl_pod_spec, termination_grace_period_s), .unset = -1, .value = 30,
+	 .help = "how long the pod may take to end"},
+	KEPT("activeDeadlineSeconds"),
+	KEPT("dnsPolicy"),
+	KEPT("nodeSelector"),
+	KEPT("serviceAccountName"),
+	KEPT("serviceAccount"),
+	KEPT("automountServiceAccountToken"),
+	{BL_NAME("nodeName"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_spec, node_name),
+	 .help = "the node that the pod runs on"},
+	{BL_NAME("hostNetwork"), .type = BL_FIELD_BOOL, BL_AT(struct bl_pod_spec, host_network),
+	 .help = "true: the pod has the node's network"},
+	KEPT("hostPID"),
+	KEPT("hostIPC"),
+	KEPT("shareProcessNamespace"),
+	KEPT("securityContext"),
+	KEPT("imagePullSecrets"),
+	{BL_NAME("hostname"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_spec, hostname),
+	 .help = "name of the pod in DNS, below subdomain"},
+	{BL_NAME("subdomain"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_spec, subdomain),
+	 .help = "headless Service below which the pod has its name"},
+	KEPT("affinity"),
+	KEPT("schedulerName"),
+	KEPT("tolerations"),
+	KEPT("hostAliases"),
+	KEPT("priorityClassName"),
+	KEPT("priority"),
+	KEPT("dnsConfig"),
+	{BL_NAME("readinessGates"), .type = BL_FIELD_NAMED_STRINGS,
+	 BL_AT(struct bl_pod_spec, readiness_gates), .key = "conditionType",
+	 .help = "further conditions that must be True before the pod is ready"},
+	KEPT("runtimeClassName"),
+	{BL_NAME("enableServiceLinks"), .type = BL_FIELD_BOOL,
+	 BL_AT(struct bl_pod_spec, enable_service_links), .value = BL_TRUE,
+	 .help = "false: no environment variables for Services"},
+	KEPT("preemptionPolicy"),
+	KEPT("overhead"),
+	KEPT("topologySpreadConstraints"),
+	KEPT("setHostnameAsFQDN"),
+	KEPT("os"),
+	KEPT("hostUsers"),
+	KEPT("schedulingGates"),
+	KEPT("resourceClaims"),
+	KEPT("resources"),
+	KEPT("hostnameOverride"),
+	KEPT("workloadRef"),
+	KEPT("schedulingGroup"),
+};
+
+static const struct bl_type type_spec = {
+	.name = "PodSpec",
+	BL_TYPE(spec_fields, struct bl_pod_spec),
+	.has_unset = true,
+};
+
+static const struct bl_enum_name phase_names[] = {
+	{"Pending", BL_POD_PENDING},       {"Running", BL_POD_RUNNING},
+	{"Succeeded", BL_POD_SUCCEEDED},   {"Failed", BL_POD_FAILED},
+	{"Unknown", BL_POD_PHASE_UNKNOWN}, {NULL, 0},
+};
+
+static const struct bl_field pod_ip_fields[] = {
+	{BL_NAME("ip"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_ip, ip), .required = true},
+};
+
+static const struct bl_type type_pod_ip = {
+	.name = "PodIP",
+	BL_TYPE(pod_ip_fields, struct bl_pod_ip),
+};
+
+static const struct bl_field status_fields[] = {
+	KEPT("observedGeneration"),
+	{BL_NAME("phase"), .type = BL_FIELD_ENUM, BL_AT(struct bl_pod_status, phase),
+	 .names = phase_names, .help = "Pending, Running, Succeeded, Failed or Unknown"},
+	{BL_NAME("conditions"), .type = BL_FIELD_LIST, BL_AT(struct bl_pod_status, conditions),
+	 .sub = &bl_type_condition, .help = "Ready and others"},
+	KEPT("message"),
+	{BL_NAME("reason"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_status, reason),
+	 .help = "such as 'Evicted'"},
+	KEPT("nominatedNodeName"),
+	{BL_NAME("hostIP"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_status, host_ip),
+	 .help = "address of the node"},
+	KEPT("hostIPs"),
+	{BL_NAME("podIP"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_status, pod_ip),
+	 .help = "address of the pod"},
+	{BL_NAME("podIPs"), .type = BL_FIELD_LIST, BL_AT(struct bl_pod_status, pod_ips),
+	 .sub = &type_pod_ip, .help = "podIP and that of the other family"},
+	{BL_NAME("startTime"), .type = BL_FIELD_TIME, BL_AT(struct bl_pod_status, start_time),
+	 .help = "when the node took the pod on"},
+	KEPT("initContainerStatuses"),
+	KEPT("containerStatuses"),
+	KEPT("qosClass"),
+	KEPT("ephemeralContainerStatuses"),
+	KEPT("resize"),
+	KEPT("resourceClaimStatuses"),
+	KEPT("extendedResourceClaimStatus"),
+	KEPT("allocatedResources"),
+	KEPT("resources"),
+	KEPT("nodeAllocatableResourceClaimStatuses"),
+};
+
+static const struct bl_type type_status = {
+	.name = "PodStatus",
+	BL_TYPE(status_fields, struct bl_pod_status),
+};
+
+static const struct bl_field pod_fields[] = {
+	{BL_NAME("metadata"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_object, meta),
+	 .sub = &bl_type_meta, .help = "name, namespace, labels, annotations"},
+	{BL_NAME("spec"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_pod, spec), .sub = &type_spec,
+	 .help = "what the pod is to be"},
+	{BL_NAME("status"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_pod, status),
+	 .sub = &type_status, .help = "how the pod is"},
+};
+
+const struct bl_type bl_type_pod = {
+	.name = "Pod",
+	BL_TYPE(pod_fields, struct bl_pod),
+	.has_unset = true,
+};
