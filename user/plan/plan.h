@@ -84,7 +84,8 @@ static inline void bl_delta_done_p(struct bl_delta *delta)
 /*
  * Puts a Service in place of what it had before (nothing, at first) and appends the ops to `delta`.
  * -ENOSPC when a map is full (err names the map, its size and the Service), -EEXIST when a frontend
- * belongs to another Service already (err names it), -ENOMEM: the plan is then unchanged.
+ * belongs to another Service already (err names it), -ENAMETOOLONG, -ENOMEM: the plan is then
+ * unchanged, but that an adopted Service which nobody has brought again yields its frontends.
  */
 int bl_plan_put(struct bl_plan *plan, const struct bl_resolved *resolved, struct bl_delta *delta,
 		struct bl_err *err);
