@@ -47,6 +47,16 @@ void bl_man_commands(FILE *out);
 /* Names the command that was probably meant, and all there are. */
 void bl_help_unknown_command(const char *name, FILE *out);
 
+int bl_cmd_status(struct bl_cli *cli);
+int bl_cmd_label(struct bl_cli *cli);
+int bl_cmd_expose(struct bl_cli *cli);
+int bl_cmd_env(struct bl_cli *cli);
+int bl_cmd_delete(struct bl_cli *cli);
+int bl_cmd_create(struct bl_cli *cli);
+int bl_cmd_apply(struct bl_cli *cli);
+int bl_cmd_annotate(struct bl_cli *cli);
+int bl_cmd_describe(struct bl_cli *cli);
+int bl_cmd_get(struct bl_cli *cli);
 int bl_cmd_help(struct bl_cli *cli);
 int bl_cmd_version(struct bl_cli *cli);
 int bl_cmd_completion(struct bl_cli *cli);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of commands and of their options: help, man page and completion follow from it. */
+#include <stdint.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -10,12 +11,221 @@ const struct bl_option bl_client_options[] = {
 	{NULL},
 };
 
+/* Of all that name objects. */
+static const struct bl_option namespace_options[] = {
+	{"namespace", 'n', BL_OPTION_STRING, "NAMESPACE", "namespace of the objects (default)"},
+	{NULL},
+};
+
+static const struct bl_option get_options[] = {
+	{"all-namespaces", 'A', BL_OPTION_FLAG, NULL, "objects of all namespaces"},
+	{"selector", 'l', BL_OPTION_STRING, "SELECTOR",
+	 "only objects with these labels: a=b, a!=b, 'a in (b,c)', a, '!a', joined by commas"},
+	{"field-selector", 0, BL_OPTION_STRING, "SELECTOR",
+	 "only objects with these fields: metadata.name=NAME, spec.nodeName!=NAME"},
+	{"output", 'o', BL_OPTION_ENUM, "wide|name|json|yaml", "form of the output"},
+	{"watch", 'w', BL_OPTION_FLAG, NULL, "go on and print every change"},
+	{"watch-only", 0, BL_OPTION_FLAG, NULL, "print changes only, not what there is"},
+	{"show-labels", 0, BL_OPTION_FLAG, NULL, "print the labels as the last column"},
+	{"no-headers", 0, BL_OPTION_FLAG, NULL, "print no line of heads"},
+	{"ignore-not-found", 0, BL_OPTION_FLAG, NULL, "a name that does not exist is no error"},
+	{NULL},
+};
+
+static const struct bl_option describe_options[] = {
+	{"all-namespaces", 'A', BL_OPTION_FLAG, NULL, "objects of all namespaces"},
+	{"selector", 'l', BL_OPTION_STRING, "SELECTOR", "only objects with these labels"},
+	{NULL},
+};
+
+static const struct bl_option apply_options[] = {
+	{"filename", 'f', BL_OPTION_FILE, "FILE", "file, folder or '-' for standard input"},
+	{"recursive", 'R', BL_OPTION_FLAG, NULL, "also folders in folders"},
+	{"dry-run", 0, BL_OPTION_ENUM, "client", "say what would be done and do not do it"},
+	{NULL},
+};
+
+static const struct bl_option delete_options[] = {
+	{"filename", 'f', BL_OPTION_FILE, "FILE", "the objects of this file, folder or '-'"},
+	{"recursive", 'R', BL_OPTION_FLAG, NULL, "also folders in folders"},
+	{"all", 0, BL_OPTION_FLAG, NULL, "all objects of the type in the namespace"},
+	{"all-namespaces", 'A', BL_OPTION_FLAG, NULL,
+	 "with --all or --selector: of all namespaces"},
+	{"selector", 'l', BL_OPTION_STRING, "SELECTOR", "all objects with these labels"},
+	{"ignore-not-found", 0, BL_OPTION_FLAG, NULL, "a name that does not exist is no error"},
+	{"dry-run", 0, BL_OPTION_ENUM, "client", "say what would be done and do not do it"},
+	{NULL},
+};
+
+static const struct bl_option expose_options[] = {
+	{"port", 0, BL_OPTION_INT, "PORT", "port of the service (those that the object names)", 1,
+	 65535},
+	{"target-port", 0, BL_OPTION_STRING, "PORT", "port of the pods, number or name (--port)"},
+	{"name", 0, BL_OPTION_STRING, "NAME", "name of the service (that of the object)"},
+	{"type", 0, BL_OPTION_ENUM, "ClusterIP|NodePort|LoadBalancer", "type of the service"},
+	{"protocol", 0, BL_OPTION_ENUM, "TCP|UDP|SCTP", "protocol of the port"},
+	{"selector", 'l', BL_OPTION_STRING, "SELECTOR", "labels of the pods: a=b,c=d"},
+	{"cluster-ip", 0, BL_OPTION_STRING, "ADDRESS", "address of the service, or None"},
+	{"external-ip", 0, BL_OPTION_LIST, "ADDRESS", "a further address of the service"},
+	{"session-affinity", 0, BL_OPTION_ENUM, "None|ClientIP",
+	 "keep a client with the pod that it got"},
+	{"dry-run", 0, BL_OPTION_ENUM, "client", "make the service and do not send it"},
+	{"output", 'o', BL_OPTION_ENUM, "json|yaml", "print the service"},
+	{NULL},
+};
+
+static const struct bl_option label_options[] = {
+	{"all-namespaces", 'A', BL_OPTION_FLAG, NULL,
+	 "with --all or --selector: of all namespaces"},
+	{"all", 0, BL_OPTION_FLAG, NULL, "all objects of the type in the namespace"},
+	{"selector", 'l', BL_OPTION_STRING, "SELECTOR", "all objects with these labels"},
+	{"overwrite", 0, BL_OPTION_FLAG, NULL, "change values that are there already"},
+	{NULL},
+};
+
+static const struct bl_option env_options[] = {
+	{"pod", 0, BL_OPTION_STRING, "NAME", "a pod that exists (else: one made now)"},
+	{"output", 'o', BL_OPTION_ENUM, "json|yaml", "form of the output"},
+	{NULL},
+};
+
+static const struct bl_option status_options[] = {
+	{"output", 'o', BL_OPTION_ENUM, "json|yaml", "all that the agent says"},
+	{NULL},
+};
+
 static const struct bl_option version_options[] = {
 	{"client", 0, BL_OPTION_FLAG, NULL, "do not ask the agent for its version"},
 	{NULL},
 };
 
 const struct bl_command bl_commands[] = {
+	{
+		.name = "status",
+		.args = "",
+		.help = "tell how the agent and its hooks are",
+		.details = "Exits with 3 when something is not as it should be.\n",
+		.group = BL_GROUP_NODE,
+		.needs = BL_NEEDS_AGENT,
+		.tables = {status_options, bl_client_options},
+		.run = bl_cmd_status,
+	},
+	{
+		.name = "apply",
+		.args = "-f FILE...",
+		.help = "create the objects of manifests, or change them to what is written there",
+		.details =
+			"Fields that a manifest does not name stay as they are; fields that it "
+			"named\n"
+			"when it was applied last and names no more are removed. What is wrong is\n"
+			"said with its line, and the rest is applied all the same (exit status "
+			"1).\n",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.tables = {namespace_options, apply_options, bl_client_options},
+		.run = bl_cmd_apply,
+	},
+	{
+		.name = "create",
+		.args = "-f FILE...",
+		.help = "create the objects of manifests; what exists is an error",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.tables = {namespace_options, apply_options, bl_client_options},
+		.run = bl_cmd_create,
+	},
+	{
+		.name = "delete",
+		.args = "TYPE NAME... | TYPE/NAME... | -f FILE...",
+		.help = "delete objects",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_max = SIZE_MAX,
+		.tables = {namespace_options, delete_options, bl_client_options},
+		.run = bl_cmd_delete,
+	},
+	{
+		.name = "get",
+		.args = "TYPE[,TYPE]... [NAME]... | TYPE/NAME...",
+		.help = "list objects, or some of them",
+		.details = "beeline get svc                 services of namespace default\n"
+			   "beeline get svc,ep -A           services and endpoints of all\n"
+			   "beeline get pods -o wide -w     pods, and then every change\n"
+			   "beeline get svc/web -o yaml     one service as a manifest\n\n"
+			   "Types: services (svc), pods (po), endpoints (ep), endpointslices,\n"
+			   "nodes (no), namespaces (ns); 'all' is pods and services.\n"
+			   "Not here: -o jsonpath and custom-columns, --sort-by (use -o json and "
+			   "jq).\n",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_min = 1,
+		.words_max = SIZE_MAX,
+		.tables = {namespace_options, get_options, bl_client_options},
+		.run = bl_cmd_get,
+	},
+	{
+		.name = "describe",
+		.args = "TYPE [NAME]... | TYPE/NAME...",
+		.help = "explain objects, with endpoints and connections of a service",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_min = 1,
+		.words_max = SIZE_MAX,
+		.tables = {namespace_options, describe_options, bl_client_options},
+		.run = bl_cmd_describe,
+	},
+	{
+		.name = "expose",
+		.args = "TYPE NAME | TYPE/NAME",
+		.help = "make a service for a pod, or for the pods of another service",
+		.details = "beeline expose pod web-1 --port 80 --target-port 8080 --name web\n",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_min = 1,
+		.words_max = 2,
+		.tables = {namespace_options, expose_options, bl_client_options},
+		.run = bl_cmd_expose,
+	},
+	{
+		.name = "label",
+		.args = "TYPE NAME... KEY=VALUE... KEY-...",
+		.help = "add, change and remove labels",
+		.details = "beeline label pod web-1 app=web      add\n"
+			   "beeline label pod/web-1 app-         remove\n"
+			   "beeline label pods --all tier=front --overwrite\n",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_min = 2,
+		.words_max = SIZE_MAX,
+		.tables = {namespace_options, label_options, bl_client_options},
+		.run = bl_cmd_label,
+	},
+	{
+		.name = "annotate",
+		.args = "TYPE NAME... KEY=VALUE... KEY-...",
+		.help = "add, change and remove annotations",
+		.group = BL_GROUP_OBJECTS,
+		.needs = BL_NEEDS_AGENT,
+		.words = BL_WORDS_RESOURCES,
+		.words_min = 2,
+		.words_max = SIZE_MAX,
+		.tables = {namespace_options, label_options, bl_client_options},
+		.run = bl_cmd_annotate,
+	},
+	{
+		.name = "env",
+		.args = "",
+		.help = "print the environment variables about services that a pod would get",
+		.group = BL_GROUP_LOOK,
+		.needs = BL_NEEDS_AGENT,
+		.tables = {namespace_options, env_options, bl_client_options},
+		.run = bl_cmd_env,
+	},
 	{
 		.name = "version",
 		.args = "",

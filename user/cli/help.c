@@ -83,7 +83,7 @@ void bl_help_unknown_command(const char *name, FILE *out)
 
 	for (const struct bl_command *c = bl_commands; c->name && count < COMMANDS_MAX; c++)
 		names[count++] = c->name;
-	near = bl_suggest(name, names);
+	near = bl_suggest_word(name, names);
 	fprintf(out, "beeline: unknown command '%s'", name);
 	if (near)
 		fprintf(out, " (did you mean '%s'?)", near);

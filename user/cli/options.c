@@ -178,7 +178,7 @@ static int unknown_option(const struct bl_command *command, const char *name, st
 		names[i] = option->name;
 		bl_buf_addf(&list, "%s--%s", i ? ", " : "", option->name);
 	}
-	near = bl_suggest(name, names);
+	near = bl_suggest_word(name, names);
 	if (near)
 		return bl_err_set(err, -EINVAL, "unknown option '--%s' (did you mean '--%s'?)",
 				  name, near);

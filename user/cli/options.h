@@ -53,7 +53,7 @@ enum bl_words {
 
 struct bl_cli;
 
-#define BL_OPTION_TABLES 3
+#define BL_OPTION_TABLES 4
 
 struct bl_command {
 	const char *name;    /* NULL ends the table */
@@ -116,6 +116,6 @@ const struct bl_option *bl_command_option(const struct bl_command *command, size
 
 /* The word of `words` (ended by NULL) nearest to `word` when it is near enough for a slip of the
  * fingers, else NULL. */
-const char *bl_suggest(const char *word, const char *const *words);
+const char *bl_suggest_word(const char *word, const char *const *words);
 
 #endif

@@ -20,8 +20,7 @@
 /* What libbpf said last that names a cause; it knows one callback for the process. */
 static _Thread_local char warning[256];
 
-__attribute__((format(printf, 2, 0))) static int keep_warning(enum libbpf_print_level level,
-							      const char *format, va_list args)
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[sizeof(warning)];
 	const char *text = line;

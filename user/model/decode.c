@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beeline/abi.h"
 #include "model/service.h"
 
 #define SHOWN 40 /* of a value in a message */

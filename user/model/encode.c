@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
+#include "beeline/abi.h"
 #include "model/codec.h"
 #include "model/decode.h"
 #include "model/service.h"

@@ -133,11 +133,11 @@ Test(options, a_near_word_is_suggested_and_a_far_one_is_not)
 {
 	static const char *const words[] = {"get", "describe", "delete", "apply", NULL};
 
-	cr_assert_str_eq(bl_suggest("descrbe", words), "describe");
-	cr_assert_str_eq(bl_suggest("gte", words), "get");
-	cr_assert_str_eq(bl_suggest("aply", words), "apply");
-	cr_assert_eq(bl_suggest("xyz", words), NULL);
-	cr_assert_eq(bl_suggest("completely-else", words), NULL);
+	cr_assert_str_eq(bl_suggest_word("descrbe", words), "describe");
+	cr_assert_str_eq(bl_suggest_word("gte", words), "get");
+	cr_assert_str_eq(bl_suggest_word("aply", words), "apply");
+	cr_assert_eq(bl_suggest_word("xyz", words), NULL);
+	cr_assert_eq(bl_suggest_word("completely-else", words), NULL);
 }
 
 static int run(const char *const *argv, struct bl_buf *ret_out, struct bl_buf *ret_err)

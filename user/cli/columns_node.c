@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Columns of Node. */
+#include <string.h>
+
+#include "cli/columns.h"
+
+#define ROLE_PREFIX "node-role.kubernetes.io/"
+#define ROLE_LABEL "kubernetes.io/role"
+
+static void node_status(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	struct json_object *conditions = bl_json_at(object, "status.conditions");
+	const char *status = "Unknown";
+
+	(void)view;
+	for (size_t i = 0; i < bl_json_len(conditions); i++) {
+		struct json_object *condition = bl_json_item(conditions, i);
+
+		if (strcmp(bl_json_str_or(condition, "type", ""), "Ready") == 0)
+			status = strcmp(bl_json_str_or(condition, "status", ""), "True") == 0
+					 ? "Ready"
+					 : "NotReady";
+	}
+	bl_buf_add_str(ret, status);
+	if (bl_json_bool(object, "spec.unschedulable", false))
+		bl_buf_add_str(ret, ",SchedulingDisabled");
+}
+
+void bl_node_roles_add(struct json_object *node, struct bl_buf *ret)
+{
+	struct json_object *labels = bl_json_at(node, "metadata.labels");
+	size_t start = ret->len;
+
+	if (json_object_is_type(labels, json_type_object)) {
+		json_object_object_foreach(labels, key, value)
+		{
+			const char *role = NULL;
+
+			if (strncmp(key, ROLE_PREFIX, strlen(ROLE_PREFIX)) == 0)
+				role = key + strlen(ROLE_PREFIX);
+			else if (strcmp(key, ROLE_LABEL) == 0)
+				role = bl_json_str_or(value, "", NULL);
+			if (role && *role)
+				bl_buf_addf(ret, "%s%s", ret->len > start ? "," : "", role);
+		}
+	}
+	if (ret->len == start)
+		bl_buf_add_str(ret, "<none>");
+}
+
+static void node_roles(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	bl_node_roles_add(object, ret);
+}
+
+static void add_address(struct json_object *node, const char *type, struct bl_buf *ret)
+{
+	struct json_object *addresses = bl_json_at(node, "status.addresses");
+
+	for (size_t i = 0; i < bl_json_len(addresses); i++) {
+		struct json_object *address = bl_json_item(addresses, i);
+
+		if (strcmp(bl_json_str_or(address, "type", ""), type) == 0) {
+			bl_buf_add_str(ret, bl_json_str_or(address, "address", ""));
+			return;
+		}
+	}
+	bl_buf_add_str(ret, "<none>");
+}
+
+static void node_internal_ip(struct json_object *object, const struct bl_view *view,
+			     struct bl_buf *ret)
+{
+	(void)view;
+	add_address(object, "InternalIP", ret);
+}
+
+static void node_external_ip(struct json_object *object, const struct bl_view *view,
+			     struct bl_buf *ret)
+{
+	(void)view;
+	add_address(object, "ExternalIP", ret);
+}
+
+static void add_info(struct json_object *node, const char *path, const char *fallback,
+		     struct bl_buf *ret)
+{
+	bl_buf_add_str(ret, bl_json_str_or(node, path, fallback));
+}
+
+static void node_version(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	add_info(object, "status.nodeInfo.kubeletVersion", "", ret);
+}
+
+static void node_image(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	add_info(object, "status.nodeInfo.osImage", "<unknown>", ret);
+}
+
+static void node_kernel(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	add_info(object, "status.nodeInfo.kernelVersion", "<unknown>", ret);
+}
+
+static void node_runtime(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	add_info(object, "status.nodeInfo.containerRuntimeVersion", "<unknown>", ret);
+}
+
+const struct bl_column bl_columns_node[] = {
+	{"NAME", false, bl_column_name},
+	{"STATUS", false, node_status},
+	{"ROLES", false, node_roles},
+	{"AGE", false, bl_column_age},
+	{"VERSION", false, node_version},
+	{"INTERNAL-IP", true, node_internal_ip},
+	{"EXTERNAL-IP", true, node_external_ip},
+	{"OS-IMAGE", true, node_image},
+	{"KERNEL-VERSION", true, node_kernel},
+	{"CONTAINER-RUNTIME", true, node_runtime},
+	{NULL},
+};

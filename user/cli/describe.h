@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Objects in words, laid out as `kubectl describe` does it. Each function writes "Key:<tab>value"
+ * lines for elastic.h; none asks the agent for anything.
+ */
+#ifndef CLI_DESCRIBE_H
+#define CLI_DESCRIBE_H
+
+#include "cli/json.h"
+#include "model/object.h"
+
+/* What is shown of an object beside itself. Trees are borrowed and may be NULL. */
+struct bl_description {
+	struct json_object *object;
+	struct json_object *slices;      /* items: EndpointSlices of a Service */
+	struct json_object *endpoints;   /* Endpoints of a Service that has no slices */
+	struct json_object *connections; /* of the agent, of a Service */
+	struct json_object *pods;        /* items: Pods of a Node */
+	int64_t now;
+};
+
+void bl_describe(enum bl_kind kind, const struct bl_description *what, struct bl_buf *ret);
+
+/* The parts. */
+void bl_describe_service(const struct bl_description *what, struct bl_buf *ret);
+void bl_describe_pod(const struct bl_description *what, struct bl_buf *ret);
+void bl_describe_node(const struct bl_description *what, struct bl_buf *ret);
+void bl_describe_endpoints(const struct bl_description *what, struct bl_buf *ret);
+void bl_describe_slice(const struct bl_description *what, struct bl_buf *ret);
+
+/* "Labels:" and "Annotations:", a line each pair. */
+void bl_describe_labels(struct json_object *labels, const char *title, struct bl_buf *ret);
+void bl_describe_annotations(struct json_object *annotations, struct bl_buf *ret);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The agent's /beeline/v1/status in words. */
+#ifndef CLI_STATUS_H
+#define CLI_STATUS_H
+
+#include "cli/json.h"
+
+/* Ready, last change applied, hooks not known to be out of force, no error among the problems. */
+bool bl_status_is_healthy(struct json_object *status);
+/* Lines for elastic.h. */
+void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret);
+
+#endif
