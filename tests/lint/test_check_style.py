@@ -60,6 +60,10 @@ class CheckStyle(unittest.TestCase):
         self.assertEqual(
             check("user/base/a.h", C_TOP + "#ifndef BASE_A_H\n#define BASE_A_H\n#endif\n"), [])
 
+    def test_guard_of_a_test_has_any_name(self):
+        self.assert_one("tests/unit/a.h", C_TOP + "int a;\n", "no include guard")
+        self.assertEqual(check("tests/unit/a.h", C_TOP + "#ifndef X_H\n#define X_H\n#endif\n"), [])
+
     def test_blanks_at_the_end(self):
         self.assert_one("user/base/a.c", C_TOP + "int a; \n", "blanks at the end")
 

@@ -112,9 +112,6 @@ def run_suite(board, folder, suite, nice=0, env=None):
                  "--logbase", base]
     status, output = board.run(arguments, dict(os.environ, LC_ALL="C.UTF-8", **(env or {})), nice)
     part = suite if folder == "build" else f"{suite} ({folder})"
-    if "No suitable tests defined" in output:
-        board.say(f"{part}: no test yet")
-        return
     if not os.path.exists(log):
         board.add(part, 0, 1, f"no test ran; meson ended with {status}\n{output}")
         return
@@ -168,9 +165,6 @@ def part_lint(board):
 
 
 def part_e2e(board):
-    if not os.path.isdir(os.path.join(build.TREE, "tests", "e2e")):
-        board.say("e2e: no test yet")
-        return
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         status, output = board.run(
             ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfEs",

@@ -20,7 +20,8 @@
 	}                                                                                          \
 	struct bl_cleanup_semicolon_
 
-#define _cleanup_(func) __attribute__((cleanup(func##_p)))
+/* Unused as well: a variable may exist for nothing but its release, which clang calls unused. */
+#define _cleanup_(func) __attribute__((cleanup(func##_p), unused))
 
 static inline void bl_free_p(void *pointer)
 {
@@ -39,9 +40,9 @@ static inline void bl_fclose_p(FILE **file)
 		(void)fclose(*file);
 }
 
-#define _cleanup_free_ __attribute__((cleanup(bl_free_p)))
-#define _cleanup_close_ __attribute__((cleanup(bl_close_p)))
-#define _cleanup_fclose_ __attribute__((cleanup(bl_fclose_p)))
+#define _cleanup_free_ __attribute__((cleanup(bl_free_p), unused))
+#define _cleanup_close_ __attribute__((cleanup(bl_close_p), unused))
+#define _cleanup_fclose_ __attribute__((cleanup(bl_fclose_p), unused))
 
 /* The value of `pointer`, which is NULL from here on: the new owner releases it. */
 #define TAKE_PTR(pointer)                                                                          \

@@ -20,7 +20,8 @@
 /* What libbpf said last that names a cause; it knows one callback for the process. */
 static _Thread_local char warning[256];
 
-static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_warning(enum libbpf_print_level level,
+							      const char *format, va_list args)
 {
 	char line[sizeof(warning)];
 	const char *text = line;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "beeline/abi.h"
 #include "model/service.h"
 
 #define SHOWN 40 /* of a value in a message */

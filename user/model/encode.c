@@ -8,7 +8,6 @@
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
-#include "beeline/abi.h"
 #include "model/codec.h"
 #include "model/decode.h"
 #include "model/service.h"

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner counts single test cases whatever printed them, and never takes a failure for none."""
+
+import os
+import sys
+import unittest
+
+TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path[:0] = [os.path.join(TREE, "tools", "lib")]
+
+import run_tests
+
+SYNTHESIS = "[====] Synthesis: Tested: {} | Passing: {} | Failing: {} | Crashing: {}\n"
+
+
+def entry(result, stdout="", stderr=""):
+    return {"name": "a", "result": result, "stdout": stdout, "stderr": stderr}
+
+
+class CountCases(unittest.TestCase):
+    def check(self, found, passed, failed):
+        self.assertEqual(run_tests.count_cases(found), (passed, failed))
+
+    def test_criterion(self):
+        self.check(entry("OK", stderr=SYNTHESIS.format(7, 7, 0, 0)), 7, 0)
+        self.check(entry("FAIL", stderr=SYNTHESIS.format(7, 4, 2, 1)), 4, 3)
+
+    def test_leak_found_after_every_test_passed_is_a_failure(self):
+        self.check(entry("FAIL", stderr=SYNTHESIS.format(7, 7, 0, 0) + "LeakSanitizer"), 7, 1)
+
+    def test_unittest(self):
+        self.check(entry("OK", stderr="Ran 9 tests in 0.1s\n\nOK\n"), 9, 0)
+        self.check(entry("FAIL", stderr="Ran 9 tests in 0.1s\n\nFAILED (failures=1, errors=2)\n"),
+                   6, 3)
+
+    def test_program_without_a_framework_is_one_case(self):
+        self.check(entry("OK"), 1, 0)
+        self.check(entry("FAIL"), 0, 1)
+
+    def test_time_out_and_crash_are_failures(self):
+        self.check(entry("TIMEOUT"), 0, 1)
+        self.check(entry("ERROR", stderr="no such file"), 0, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
