@@ -48,7 +48,7 @@ void bl_allocate_release(struct bl_allocator *allocator, const char *ns, const c
  * up or bl_allocator_forget_unclaimed says that all sources have delivered. A damaged text is
  * refused with -EINVAL and words; entries outside the configured ranges are dropped.
  */
-int bl_allocator_save(const struct bl_allocator *allocator, struct bl_buf *ret);
+int bl_allocator_save(struct bl_allocator *allocator, struct bl_buf *ret);
 int bl_allocator_restore(struct bl_allocator *allocator, const char *text, size_t len,
 			 struct bl_err *err);
 void bl_allocator_forget_unclaimed(struct bl_allocator *allocator);
