@@ -162,7 +162,8 @@ static const struct {
 	 bl_probe_diag_destroy,
 	 {0},
 	 "where bpf_sock_destroy is missing too, stale UDP sockets keep a backend that is gone",
-	 "a kernel with CONFIG_INET_DIAG_DESTROY and CONFIG_INET_UDP_DIAG"},
+	 "modprobe udp_diag, or a kernel with CONFIG_INET_DIAG_DESTROY and "
+	 "CONFIG_INET_UDP_DIAG"},
 	{"ring buffer",
 	 BL_FEATURE_OPTIONAL,
 	 "5.8",

@@ -209,7 +209,7 @@ static int sweep_failed(int code, size_t left, struct bl_err *err)
 		return bl_err_set(err, -ENOTSUP,
 				  "%zu connected UDP sockets keep a backend that is gone: this "
 				  "kernel has neither bpf_sock_destroy (6.5) nor INET_DIAG_DESTROY "
-				  "with UDP; their programs must be restarted",
+				  "with UDP; try modprobe udp_diag, or restart their programs",
 				  left);
 	if (code == 0)
 		return bl_err_set(err, -ESRCH,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +23,8 @@
 struct bl_datapath_config place;
 static char cgroup[512];
 static char other_cgroup[600];
+static pid_t children[16]; /* those not waited for */
+static size_t child_count;
 
 /* Cgroups of test processes that died without tidying up. */
 static void sweep_cgroups(const char *mount)
@@ -83,6 +86,10 @@ void place_up(void)
 
 void place_down(void)
 {
+	for (; child_count > 0; child_count--) {
+		(void)kill(children[child_count - 1], SIGKILL);
+		(void)waitpid(children[child_count - 1], NULL, 0);
+	}
 	(void)bl_datapath_unload(&place, NULL);
 	(void)rmdir(other_cgroup);
 	cr_expect_eq(rmdir(cgroup), 0, "cannot remove '%s': %s", cgroup, strerror(errno));
@@ -159,8 +166,12 @@ pid_t child_start(int (*fn)(void *userdata), void *userdata)
 	pid_t pid = fork();
 
 	cr_assert_geq(pid, 0);
-	if (pid > 0)
+	if (pid > 0) {
+		cr_assert_lt(child_count, ARRAY_SIZE(children));
+		children[child_count++] = pid;
 		return pid;
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
 	FILE *procs = fopen(path, "we");
 	if (!procs || fprintf(procs, "%d\n", (int)getpid()) < 0 || fclose(procs) != 0)
@@ -173,6 +184,10 @@ int child_wait(pid_t pid)
 	int status;
 
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	for (size_t i = 0; i < child_count; i++) {
+		if (children[i] == pid)
+			children[i] = children[--child_count];
+	}
 	cr_assert(WIFEXITED(status), "a child was killed by signal %d", WTERMSIG(status));
 	return WEXITSTATUS(status);
 }
@@ -249,32 +264,31 @@ bool map_exists(uint32_t id)
 	return exists_for_long(id, bpf_map_get_fd_by_id);
 }
 
+/* Information about a pin; false: no such pin. */
+static bool read_pin(const char *folder, const char *name, void *ret, uint32_t len)
+{
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s/%s%s", PLACE_BPFFS, folder, name);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	cr_assert_eq(bpf_obj_get_info_by_fd(fd, ret, &len), 0);
+	return true;
+}
+
 uint32_t pinned_map_id(const char *name)
 {
 	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	char path[600];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", PLACE_BPFFS, name);
-	_cleanup_close_ int fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	return info.id;
+	return read_pin("", name, &info, sizeof(info)) ? info.id : 0;
 }
 
 uint32_t pinned_link_id(const char *name)
 {
 	struct bpf_link_info info = {0};
-	uint32_t len = sizeof(info);
-	char path[600];
 
-	(void)snprintf(path, sizeof(path), "%s/links/%s", PLACE_BPFFS, name);
-	_cleanup_close_ int fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	return info.id;
+	return read_pin("links/", name, &info, sizeof(info)) ? info.id : 0;
 }
 
 void rows_done(struct bl_plan_rows *rows)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "datapath/features.h"
 #include "datapath/kernel.h"
 #include "datapath_fixture.h"
 
@@ -60,6 +61,21 @@ static int hold_sockets(void *userdata)
 	return send(direct, "x", 1, 0) == 1 ? 0 : 5;
 }
 
+/* On a kernel that can destroy nothing, the check says so, and the sweep counts what is left. */
+static void expect_nothing_can_be_destroyed(const struct bl_err *err)
+{
+	_cleanup_free_ struct bl_feature *features = NULL;
+	size_t count = 0;
+
+	cr_expect(strstr(err->text, "1002 connected UDP sockets"), "%s", err->text);
+	cr_assert_eq(bl_features_probe(&place, &features, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(features[i].name, "INET_DIAG_DESTROY") == 0)
+			cr_assert_not(features[i].found, "%s", err->text);
+	}
+	cr_skip_test("this kernel cannot destroy UDP sockets (modprobe udp_diag may help)");
+}
+
 static void hold_and_sweep(const char *method, bool netlink, const struct web *web)
 {
 	struct stage *stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE,
@@ -71,6 +87,7 @@ static void hold_and_sweep(const char *method, bool netlink, const struct web *w
 	pid_t children[NAMESPACES];
 	size_t destroyed = 99;
 	double start;
+	int r;
 
 	cr_assert_neq(stage, MAP_FAILED);
 	if (!netlink && kernel->destroy_udp_fd < 0)
@@ -92,7 +109,10 @@ static void hold_and_sweep(const char *method, bool netlink, const struct web *w
 	gone.state = BL_BACKEND_GONE;
 	cr_assert_eq(web_apply(datapath, &gone, NULL), 0);
 	start = seconds_now();
-	cr_assert_eq(bl_datapath_sweep_sockets(datapath, &destroyed, &err), 0, "%s", err.text);
+	r = bl_datapath_sweep_sockets(datapath, &destroyed, &err);
+	if (r == -ENOTSUP && kernel->destroy_udp_fd < 0)
+		expect_nothing_can_be_destroyed(&err);
+	cr_assert_eq(r, 0, "%s", err.text);
 	printf("%s: destroyed %zu of %u sockets in %u namespaces in %.1f ms\n", method, destroyed,
 	       SOCKETS * NAMESPACES, NAMESPACES, (seconds_now() - start) * 1e3);
 	stage->swept = 1;
