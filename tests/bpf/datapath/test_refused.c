@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What happens when the verifier refuses a program: the linker puts a wrapper before libbpf's load,
+ * which spoils the programs that a test names.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+
+#include "datapath/kernel.h"
+#include "datapath_fixture.h"
+
+TestSuite(refused, .init = place_up, .fini = place_down, .timeout = 60);
+
+static const char *spoilt[3];
+
+int __real_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton);
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton);
+
+/* The first instruction reads a register that was never written. All others stay, because libbpf
+ * still writes addresses into them. */
+static void spoil(struct bpf_program *program)
+{
+	size_t count = bpf_program__insn_cnt(program);
+	_cleanup_free_ struct bpf_insn *insns = calloc(count, sizeof(*insns));
+
+	cr_assert_not_null(insns);
+	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
+	insns[0] = (struct bpf_insn){
+		.code = BPF_ALU64 | BPF_MOV | BPF_X,
+		.dst_reg = BPF_REG_0,
+		.src_reg = BPF_REG_9,
+	};
+	cr_assert_eq(bpf_program__set_insns(program, insns, count), 0);
+}
+
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spoilt) && spoilt[i]; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(*skeleton->obj, spoilt[i]);
+
+		cr_assert_not_null(program);
+		spoil(program);
+	}
+	return __real_bpf_object__load_skeleton(skeleton);
+}
+
+Test(refused, a_program_that_the_verifier_refuses_is_named_with_the_verifiers_words)
+{
+	struct bl_datapath *datapath = NULL;
+	struct bl_err err = {0};
+
+	spoilt[0] = "bl_sendmsg6";
+	cr_expect_lt(bl_datapath_open(&place, &datapath, &err), 0);
+	cr_expect(strstr(err.text, "'bl_sendmsg6'"), "%s", err.text);
+	cr_expect(strstr(err.text, "R9 !read_ok"), "%s", err.text);
+	cr_expect_not(err.truncated);
+	cr_expect_null(datapath);
+	cr_expect_neq(access(PLACE_BPFFS, F_OK), 0, "a failed first load leaves nothing");
+}
+
+Test(refused, adoption_that_fails_leaves_what_is_in_force_as_it_was)
+{
+	struct bl_datapath *datapath = place_open();
+	const struct bl_program_status *status;
+	uint32_t ids[16];
+	size_t count;
+
+	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		ids[i] = status[i].id;
+	(void)bl_datapath_close(datapath);
+	spoilt[0] = "bl_connect4";
+	cr_expect_lt(bl_datapath_open(&place, &datapath, NULL), 0);
+
+	cr_assert_eq(bl_datapath_open_read_only(&place, &datapath, NULL), 0);
+	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		cr_expect(status[i].attached, "%s", status[i].name);
+		cr_expect_eq(status[i].id, ids[i], "%s", status[i].name);
+	}
+	(void)bl_datapath_close(datapath);
+}
+
+Test(refused, without_the_destroying_iterator_the_rest_is_loaded)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = NULL;
+	struct bl_err err = {0};
+
+	spoilt[0] = BL_PROG_DESTROY_UDP;
+	cr_assert_eq(bl_datapath_open(&place, &datapath, &err), 0, "%s", err.text);
+	cr_expect_str_empty(err.text);
+	cr_expect_lt(((struct bl_kernel *)datapath)->destroy_udp_fd, 0);
+	cr_expect_geq(((struct bl_kernel *)datapath)->find_stale_fd, 0);
+	cr_expect_eq(bl_datapath_sweep_sockets(datapath, NULL, &err), 0, "%s", err.text);
+}
+
+Test(refused, without_any_iterator_a_sweep_says_that_it_cannot_look)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = NULL;
+	struct bl_err err = {0};
+
+	spoilt[0] = BL_PROG_DESTROY_UDP;
+	spoilt[1] = BL_PROG_FIND_STALE;
+	cr_assert_eq(bl_datapath_open(&place, &datapath, &err), 0, "%s", err.text);
+	cr_expect_eq(bl_datapath_sweep_sockets(datapath, NULL, &err), -ENOTSUP);
+	cr_expect(strstr(err.text, "cannot look for stale UDP sockets"), "%s", err.text);
+}
