@@ -9,6 +9,7 @@
 
 #include "peers.h"
 #include "select.h"
+#include "tcp_peers.h"
 
 static __always_inline bool bl_is_marked(struct bpf_sock_addr *ctx)
 {
@@ -43,17 +44,33 @@ static __always_inline bool bl_translation_read(const struct bl_translation *tra
 	       bl_backend_is_serving(&ret->backend);
 }
 
+/* Where to keep what this socket dialled; NULL when there is no memory. */
+static __always_inline struct bl_translation *bl_translation_place(struct bpf_sock_addr *ctx,
+								   __u16 protocol)
+{
+	struct bl_tcp_peer *peer;
+	struct bl_sock *sock;
+
+	if (protocol == IPPROTO_TCP) {
+		peer = bl_tcp_peer_take(ctx->sk, bpf_get_socket_cookie(ctx));
+		if (peer)
+			return &peer->translation;
+	}
+	sock = bpf_sk_storage_get(&socks, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return sock ? &sock->translation : NULL;
+}
+
 static __always_inline void bl_remember_connect(struct bpf_sock_addr *ctx,
 						const struct bl_destination *dialled,
 						const struct bl_choice *choice)
 {
-	struct bl_sock *sock;
+	struct bl_translation *place;
 
 	if (dialled->protocol == IPPROTO_TCP && !tunables.remember_peer)
 		return;
-	sock = bpf_sk_storage_get(&socks, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (sock)
-		bl_translation_replace(&sock->translation, dialled, choice);
+	place = bl_translation_place(ctx, dialled->protocol);
+	if (place)
+		bl_translation_replace(place, dialled, choice);
 	else
 		bl_count_reason(BL_REASON_NO_MEMORY);
 }
@@ -211,9 +228,36 @@ bl_explain_answer(struct bpf_sock_addr *ctx, const struct bl_destination *source
 static __always_inline const struct bl_translation *
 bl_explain_peer(struct bpf_sock_addr *ctx, const struct bl_destination *peer)
 {
-	struct bl_sock *sock = bpf_sk_storage_get(&socks, ctx->sk, NULL, 0);
+	struct bl_tcp_peer *entry;
+	struct bl_sock *sock;
 
+	if (peer->protocol == IPPROTO_TCP && tunables.remember_peer) {
+		entry = bl_tcp_peer_find(bpf_get_socket_cookie(ctx));
+		if (entry && bl_translation_reached(&entry->translation, peer))
+			return &entry->translation;
+	}
+	sock = bpf_sk_storage_get(&socks, ctx->sk, NULL, 0);
 	return sock && bl_translation_reached(&sock->translation, peer) ? &sock->translation : NULL;
+}
+
+/* A socket closes. Storage the kernel frees with it; it remains to count, and to give back. */
+static __always_inline void bl_release(struct bpf_sock *ctx)
+{
+	struct bl_udp_peers *peers;
+	struct bl_sock *sock;
+
+	if (ctx->protocol == IPPROTO_TCP && tunables.remember_peer)
+		bl_count_release(bl_tcp_peer_give_back(bpf_get_socket_cookie(ctx)));
+	if (!tunables.count)
+		return;
+	sock = bpf_sk_storage_get(&socks, ctx, NULL, 0);
+	if (sock)
+		bl_count_release(sock->translation.backend_id);
+	if (ctx->protocol != IPPROTO_UDP)
+		return;
+	peers = bpf_sk_storage_get(&udp_peers, ctx, NULL, 0);
+	for (__u32 i = 0; peers && i < BL_UDP_PEERS; i++)
+		bl_count_release(peers->peers[i].backend_id);
 }
 
 #endif

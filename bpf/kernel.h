@@ -44,6 +44,7 @@ struct sock {
 	__u16 sk_protocol;
 	__u32 sk_mark;
 	struct socket *sk_socket;
+	__u8 sk_kern_sock : 1;
 };
 
 struct inet_sock {

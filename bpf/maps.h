@@ -93,6 +93,13 @@ struct {
 } udp_peers SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BL_TCP_PEERS);
+	__type(key, __u32);
+	__type(value, struct bl_tcp_peer);
+} tcp_peers SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BL_AFFINITY_MAX);
 	__type(key, struct bl_affinity_key);

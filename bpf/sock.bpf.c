@@ -207,23 +207,10 @@ int bl_post_bind6(struct bpf_sock *ctx)
 		bl_bind6_takes_node_port(&address, bpf_htons(ctx->src_port), ctx->protocol));
 }
 
-/* The kernel frees the storage with the socket; what is left to do is to count. */
 SEC("cgroup/sock_release")
 int bl_sock_release(struct bpf_sock *ctx)
 {
-	struct bl_sock *sock;
-	struct bl_udp_peers *peers;
-
-	if (!tunables.count)
-		return BL_ALLOW;
-	sock = bpf_sk_storage_get(&socks, ctx, NULL, 0);
-	if (sock)
-		bl_count_release(sock->translation.backend_id);
-	if (ctx->protocol != IPPROTO_UDP)
-		return BL_ALLOW;
-	peers = bpf_sk_storage_get(&udp_peers, ctx, NULL, 0);
-	for (__u32 i = 0; peers && i < BL_UDP_PEERS; i++)
-		bl_count_release(peers->peers[i].backend_id);
+	bl_release(ctx);
 	return BL_ALLOW;
 }
 

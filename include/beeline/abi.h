@@ -28,6 +28,7 @@
 #define BL_MAP_ADDR_FILTER "addr_filter"
 #define BL_MAP_SOCKS "socks"
 #define BL_MAP_UDP_PEERS "udp_peers"
+#define BL_MAP_TCP_PEERS "tcp_peers"
 #define BL_MAP_AFFINITY "affinity"
 #define BL_MAP_NETNS_PODS "netns_pods"
 #define BL_MAP_SERVICE_STATS "service_stats"
@@ -200,7 +201,20 @@ struct bl_translation {
 	__u64 since_ns; /* CLOCK_MONOTONIC */
 };
 
-/* socks: socket storage of a socket that connected through a frontend. */
+/*
+ * tcp_peers: where a connected TCP socket keeps its translation when it can: the entry at its
+ * cookie modulo the size, if no other socket holds that one. It costs a tenth of making socket
+ * storage; a socket that finds the entry taken has storage instead, so nothing is ever evicted.
+ * An entry is held from connect to close.
+ */
+#define BL_TCP_PEERS 65536u /* a power of two */
+struct bl_tcp_peer {
+	__u64 socket_cookie; /* 0: free */
+	struct bl_translation translation;
+};
+
+/* socks: socket storage of a UDP socket that connected through a frontend, and of TCP sockets that
+ * have no entry in tcp_peers. */
 struct bl_sock {
 	struct bl_translation translation;
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Live connections, and what the switches of the load-time constants leave out. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -99,25 +98,6 @@ static void up_forgetful(void)
 
 	tunables.remember_peer = 0;
 	fixture_up_with(tunables);
-}
-
-Test(forgetful, tcp_connect_writes_nothing_to_the_socket, .init = up_forgetful,
-     .fini = fixture_down)
-{
-	for (const struct stack *stack = stacks; stack->name; stack++) {
-		struct where dialled = {stack->dialled, 80};
-		int server = open_server(stack->backends[0], SOCK_STREAM), fd;
-		struct bl_sock sock;
-
-		serve((struct where){stack->virtual_address, 80}, IPPROTO_TCP, 0, stack->backends,
-		      1, NULL);
-		fd = dial(dialled, TCP_CONNECT);
-		assert_peer(fd, (struct where){stack->shown_backend, 8080});
-		cr_assert_lt(bpf_map_lookup_elem(bpf_map__fd(skel->maps.socks), &fd, &sock), 0);
-		cr_assert_eq(errno, ENOENT);
-		(void)close(fd);
-		(void)close(server);
-	}
 }
 
 Test(forgetful, udp_still_knows_what_it_dialled, .init = up_forgetful, .fini = fixture_down)

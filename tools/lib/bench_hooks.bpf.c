@@ -29,9 +29,8 @@ int bench_empty(struct bpf_sock_addr *ctx)
 }
 
 /* All that connect does for TCP except remembering. */
-static __always_inline enum bl_reason choose(struct bpf_sock_addr *ctx,
-					     struct bl_destination *dialled,
-					     struct bl_choice *choice)
+static __always_inline enum bl_reason
+choose(struct bpf_sock_addr *ctx, struct bl_destination *dialled, struct bl_choice *choice)
 {
 	struct bl_client client;
 	enum bl_reason reason;
@@ -66,6 +65,32 @@ int bench_nothing(struct bpf_sock_addr *ctx)
 	struct bl_choice choice = {0};
 
 	return finish(choose(ctx, &dialled, &choice));
+}
+
+SEC("cgroup/connect4")
+int bench_by_storage(struct bpf_sock_addr *ctx)
+{
+	struct bl_destination dialled;
+	struct bl_choice choice = {0};
+	enum bl_reason reason = choose(ctx, &dialled, &choice);
+	struct bl_sock *sock;
+
+	if (bl_reason_is_rewrite(reason)) {
+		sock = bpf_sk_storage_get(&socks, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (sock)
+			fill(&sock->translation, &dialled, &choice);
+	}
+	return finish(reason);
+}
+
+SEC("cgroup/sock_release")
+int bench_storage_release(struct bpf_sock *ctx)
+{
+	struct bl_sock *sock = bpf_sk_storage_get(&socks, ctx, NULL, 0);
+
+	if (sock)
+		bl_count_release(sock->translation.backend_id);
+	return BL_ALLOW;
 }
 
 SEC("cgroup/connect4")
@@ -106,8 +131,12 @@ SEC("cgroup/sock_release")
 int bench_hash_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct bl_translation *translation = bpf_map_lookup_elem(&bench_hash, &cookie);
 
-	bpf_map_delete_elem(&bench_hash, &cookie);
+	if (translation) {
+		bl_count_release(translation->backend_id);
+		bpf_map_delete_elem(&bench_hash, &cookie);
+	}
 	return BL_ALLOW;
 }
 
