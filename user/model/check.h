@@ -5,6 +5,7 @@
 
 #include "model/object.h"
 #include "model/report.h"
+#include "model/schema.h"
 
 /* All rules of the object's kind; `old` may be NULL. */
 void bl_check_object(struct bl_report *report, const struct bl_object *object,

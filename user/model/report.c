@@ -53,8 +53,8 @@ void bl_report_add(struct bl_report *report, enum bl_severity severity, enum bl_
 	va_list args;
 	int length;
 
-	if (severity == BL_SEVERITY_ERROR)
-		report->errors++;
+	if (severity == BL_SEVERITY_ERROR && report->errors++ == 0)
+		report->first = report->diag->count;
 	va_start(args, format);
 	length = vasprintf(&text, format, args);
 	va_end(args);
@@ -74,4 +74,18 @@ bool bl_report_has(const struct bl_report *report, const char *field)
 	struct bl_pos pos;
 
 	return locate(report, BL_PLACE_VALUE, field, &pos);
+}
+
+bool bl_report_said(const struct bl_report *report, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (size_t i = report->first; report->errors > 0 && i < report->diag->count; i++) {
+		const char *other = report->diag->problems[i].field;
+
+		if (other && strncmp(other, field, len) == 0 &&
+		    (other[len] == '\0' || other[len] == '.' || other[len] == '['))
+			return true;
+	}
+	return false;
 }

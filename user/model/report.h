@@ -18,6 +18,7 @@ struct bl_report {
 	const char *root;  /* path of the object in its document, "" or "items[3]" */
 	char subject[384]; /* "service 'default/web'" */
 	size_t errors;
+	size_t first; /* index of the first one in `diag` */
 };
 
 /* Where in a struct one is; frames live on the stack of who walks. */
@@ -40,5 +41,8 @@ void bl_report_add(struct bl_report *report, enum bl_severity severity, enum bl_
 	__attribute__((format(printf, 5, 6)));
 /* Does the text have this field, not null? False when there is no text. */
 bool bl_report_has(const struct bl_report *report, const char *field);
+
+/* Was something wrong with this field, or below it, already? */
+bool bl_report_said(const struct bl_report *report, const char *field);
 
 #endif

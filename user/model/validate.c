@@ -103,25 +103,13 @@ static void check_range(struct bl_report *report, const struct bl_field *field, 
 		      (long long)field->max, (long long)value);
 }
 
-/* What could not be decoded has been said already. */
-static bool is_reported(const struct bl_report *report, const char *field)
-{
-	for (size_t i = report->diag->count; report->errors > 0 && i > 0; i--) {
-		const char *other = report->diag->problems[i - 1].field;
-
-		if (other && strncmp(other, field, strlen(field)) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void check_required(struct bl_report *report, const struct bl_field *field,
 			   const struct bl_path *path)
 {
 	char name[BL_FIELD_TEXT];
 
 	bl_path_format(path, name);
-	if (is_reported(report, name))
+	if (bl_report_said(report, name))
 		return;
 	if (field->type == BL_FIELD_INT && bl_report_has(report, name))
 		bl_check_fail(report, name, "expected %lld-%lld, got 0", (long long)field->min,
@@ -255,8 +243,12 @@ void bl_check_object(struct bl_report *report, const struct bl_object *object,
 		     const struct bl_object *old)
 {
 	static check_kind_fn *const checks[BL_KIND_COUNT] = {
-		/*KINDS*/
-		NULL,
+		[BL_KIND_SERVICE] = bl_check_service,
+		[BL_KIND_POD] = bl_check_pod,
+		[BL_KIND_ENDPOINTS] = bl_check_endpoints,
+		[BL_KIND_ENDPOINT_SLICE] = bl_check_endpoint_slice,
+		[BL_KIND_NODE] = bl_check_node,
+		[BL_KIND_NAMESPACE] = NULL,
 	};
 
 	check_rows(report, bl_type_of(object->kind), object, NULL);
