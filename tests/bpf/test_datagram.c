@@ -202,11 +202,11 @@ Test(datagram, socket_to_more_frontends_than_it_remembers_finds_the_same_backend
 		size_t had[FRONTENDS], total[STACK_BACKENDS] = {0};
 
 		open_servers(stack, servers);
-		for (uint16_t i = 0; i < FRONTENDS; i++)
+		for (int i = 0; i < FRONTENDS; i++)
 			serve((struct where){stack->virtual_address, 1000 + i}, IPPROTO_UDP, 0,
 			      stack->backends, STACK_BACKENDS, NULL);
 		for (int round = 0; round < 3; round++)
-			for (uint16_t i = 0; i < FRONTENDS; i++) {
+			for (int i = 0; i < FRONTENDS; i++) {
 				struct where dialled = {stack->dialled, 1000 + i};
 				size_t found = send_and_find(fd, dialled, servers);
 

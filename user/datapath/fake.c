@@ -99,11 +99,9 @@ static int fake_read_frontends(struct bl_datapath *datapath, struct bl_frontend_
 	size_t cursor = 0;
 	void *value;
 
-	if (count > 0) {
-		rows = reallocarray(NULL, count, sizeof(*rows));
-		if (!rows)
-			return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
-	}
+	rows = reallocarray(NULL, count > 0 ? count : 1, sizeof(*rows));
+	if (!rows)
+		return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
 	for (size_t i = 0; bl_map_next(fake->frontends, &cursor, NULL, NULL, &value); i++)
 		rows[i] = *(const struct bl_frontend_row *)value;
 	*ret_rows = rows;

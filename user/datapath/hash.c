@@ -27,11 +27,13 @@ static void batch_done_p(struct batch *batch)
 	batch_done(batch);
 }
 
+enum { KEY_BYTES = sizeof(struct bl_frontend6_key) }; /* the longest key of all maps */
+
 static int batch_init(struct batch *batch, size_t rows)
 {
 	struct batch made = {.rows = rows};
 
-	made.keys = calloc(rows, sizeof(struct bl_frontend6_key));
+	made.keys = calloc(rows, KEY_BYTES);
 	made.values = calloc(rows, sizeof(*made.values));
 	if (!made.keys || !made.values) {
 		batch_done(&made);

@@ -104,7 +104,7 @@ static int add_tree(struct job *job, const struct bl_document *document, const s
 		return add_object(job, document, "", tree, &inherited);
 	if (kind[0])
 		inherited = (struct bl_inherited){.kind = kind, .api_version = version};
-	for (size_t i = 0; i < items->count; i++) {
+	for (size_t i = 0; items && i < items->count; i++) {
 		int r;
 
 		(void)snprintf(root, sizeof(root), "items[%zu]", i);
