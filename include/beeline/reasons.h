@@ -9,7 +9,8 @@
 #define BEELINE_REASONS_H
 
 #define BL_REASONS(X)                                                                              \
-	X(NOT_A_SERVICE, 0, "not_a_service", "the destination is no frontend; left alone")         \
+	X(NOT_A_SERVICE, 0, "not_a_service",                                                       \
+	  "an address with frontends was dialled on a port that is none; left alone")              \
 	X(TRANSLATED, 1, "translated", "a backend was chosen and the destination rewritten")       \
 	X(AFFINITY_HIT, 2, "affinity_hit", "session affinity named the backend")                   \
 	X(PEER_HIT, 3, "peer_hit", "a UDP socket kept the backend it had")                         \
