@@ -66,8 +66,9 @@ class Setup:
     def client(self, number):
         namespace = self.lab.namespace()
         laboratory.join(self.server, namespace, number)
-        # Closed connections leave nothing behind that the next one would find.
-        namespace.sysctl(net__ipv4__tcp_no_metrics_save=1)
+        # Closed connections leave nothing behind that the next one would find; a SYN that nobody
+        # answers fails the run soon.
+        namespace.sysctl(net__ipv4__tcp_no_metrics_save=1, net__ipv4__tcp_syn_retries=1)
         return namespace
 
     def load_beeline(self, count):
@@ -128,7 +129,12 @@ class Setup:
         for count in self.options.services:
             variant(f"beeline-{count}", self.plain, f"beeline-{count}", count)
         for kind in kinds:
-            variant(f"program-{kind}", self.plain, f"program-{kind}", most)
+            name = f"program-{kind}"
+            if kind == "empty":
+                # It translates nothing, so it is dialled as a pod is.
+                rows.append(self.target(name, self.plain, name, *direct, 1, programs(name)))
+            else:
+                variant(name, self.plain, name, most)
         if with_programs:
             return [row for row in rows if "progs=" in row]
         if self.nft:

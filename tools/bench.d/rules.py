@@ -42,13 +42,13 @@ def elements(items):
 
 
 HOOKS = """
-chain mark-for-masquerade { meta mark set meta mark or %(mark)s }
+chain mark-for-masquerade { meta mark set meta mark or %(mark)s; }
 chain masquerading {
     meta mark and %(mark)s == 0 return
     meta mark set meta mark xor %(mark)s
     masquerade fully-random
 }
-chain reject-chain { reject }
+chain reject-chain { reject; }
 chain services {
     %(family)s daddr . meta l4proto . th dport vmap @service-ips
     %(family)s daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports
@@ -56,7 +56,7 @@ chain services {
 chain service-endpoints-check {
     %(family)s daddr . meta l4proto . th dport vmap @no-endpoint-services
 }
-chain cluster-ips-check { %(family)s daddr @cluster-ips reject }
+chain cluster-ips-check { %(family)s daddr @cluster-ips reject; }
 chain filter-input {
     type filter hook input priority -110; policy accept;
     ct state new jump service-endpoints-check
