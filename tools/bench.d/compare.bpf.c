@@ -3,9 +3,10 @@
  * What beeline's hooks are measured against: the least that a program at the same hook can do.
  *   empty    nothing
  *   lookup   one hash lookup, one array lookup, rewrite
- *   lru      the same, and remembers the translation in an LRU map by socket cookie
- *   storage  the same, and remembers the translation in socket storage
- * The maps of `lookup` hold as many entries as the largest run of beeline, with the same keys.
+ *   lru      the same, and remembers the translation in an LRU map by socket cookie; the map is
+ * full lrudel   the same with room in the map, and a delete when the socket closes hash     the
+ * same with a preallocated hash map storage  the same with socket storage The maps of `lookup` hold
+ * as many entries as the largest run of beeline, with the same keys.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -60,6 +61,20 @@ struct {
 	__type(key, struct lru_key);
 	__type(value, struct lru_value);
 } cmp_lru SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, LRU_MAX);
+	__type(key, __u64);
+	__type(value, struct lru_value);
+} cmp_lrudel SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LRU_MAX);
+	__type(key, __u64);
+	__type(value, struct lru_value);
+} cmp_cookies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -129,6 +144,28 @@ static __always_inline void remember_lru(struct bpf_sock_addr *ctx, const union 
 	};
 
 	bpf_map_update_elem(&cmp_lru, &key, &value, BPF_ANY);
+}
+
+/* Keyed by the cookie alone, so that the program that sees the socket close finds the entry. */
+static __always_inline void remember_cookie(struct bpf_sock_addr *ctx, void *map,
+					    const union bl_ip *dialled,
+					    const struct bl_backend *backend)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct lru_value value = {
+		.address = *dialled,
+		.port = ctx->user_port,
+		.service_id = backend->service_id,
+	};
+
+	bpf_map_update_elem(map, &cookie, &value, BPF_ANY);
+}
+
+static __always_inline void forget_cookie(struct bpf_sock *ctx, void *map)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+
+	bpf_map_delete_elem(map, &cookie);
 }
 
 static __always_inline void remember_storage(struct bpf_sock_addr *ctx, const union bl_ip *dialled,
@@ -251,6 +288,66 @@ SEC("cgroup/connect6") int storage_connect6(struct bpf_sock_addr *ctx)
 		remember_storage(ctx, &dialled, backend);
 		rewrite6(ctx, backend);
 	}
+	return ALLOW;
+}
+
+SEC("cgroup/connect4") int lrudel_connect4(struct bpf_sock_addr *ctx)
+{
+	union bl_ip dialled = dialled4(ctx);
+	struct bl_backend *backend = find4(ctx);
+
+	if (backend) {
+		remember_cookie(ctx, &cmp_lrudel, &dialled, backend);
+		rewrite4(ctx, backend);
+	}
+	return ALLOW;
+}
+
+SEC("cgroup/connect6") int lrudel_connect6(struct bpf_sock_addr *ctx)
+{
+	union bl_ip dialled = dialled6(ctx);
+	struct bl_backend *backend = find6(ctx);
+
+	if (backend) {
+		remember_cookie(ctx, &cmp_lrudel, &dialled, backend);
+		rewrite6(ctx, backend);
+	}
+	return ALLOW;
+}
+
+SEC("cgroup/sock_release") int lrudel_release(struct bpf_sock *ctx)
+{
+	forget_cookie(ctx, &cmp_lrudel);
+	return ALLOW;
+}
+
+SEC("cgroup/connect4") int hash_connect4(struct bpf_sock_addr *ctx)
+{
+	union bl_ip dialled = dialled4(ctx);
+	struct bl_backend *backend = find4(ctx);
+
+	if (backend) {
+		remember_cookie(ctx, &cmp_cookies, &dialled, backend);
+		rewrite4(ctx, backend);
+	}
+	return ALLOW;
+}
+
+SEC("cgroup/connect6") int hash_connect6(struct bpf_sock_addr *ctx)
+{
+	union bl_ip dialled = dialled6(ctx);
+	struct bl_backend *backend = find6(ctx);
+
+	if (backend) {
+		remember_cookie(ctx, &cmp_cookies, &dialled, backend);
+		rewrite6(ctx, backend);
+	}
+	return ALLOW;
+}
+
+SEC("cgroup/sock_release") int hash_release(struct bpf_sock *ctx)
+{
+	forget_cookie(ctx, &cmp_cookies);
 	return ALLOW;
 }
 

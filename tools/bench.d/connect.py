@@ -2,6 +2,7 @@
 """tools/bench connect: what a socket pays at connect() and sendmsg(), beside what it pays without
 beeline and with rules of kube-proxy's shape, in one run."""
 
+import dataclasses
 import json
 import os
 import time
@@ -13,18 +14,33 @@ from rules import Services, ruleset
 PORT = 80
 BACKEND_PORT = 8080
 CLOSED_PORT = 8081
-KINDS = ("empty", "lookup", "lru", "storage")
+KINDS = ("empty", "lookup", "lru", "lrudel", "hash", "storage")
 BASELINE = "direct"
 
-# Operation of bench_client -> what its rows are called, which comparison programs take part, and
-# whether it dials all Services in mixed order.
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    title: str
+    client_op: str  # of bench_client
+    kinds: tuple = ()  # comparison programs that take part
+    spread: bool = False  # dials all Services in mixed order
+    refused: bool = False
+    nft: bool = True
+    limit: tuple = ()  # at most this many rounds and operations in a batch
+
+
 OPERATIONS = {
-    "tcp": ("TCP socket, connect, close", KINDS, False),
-    "tcp-all": ("the same, every Service in turn", (), True),
-    "udp": ("UDP round trip, one socket", (), False),
-    "udp-send": ("UDP sendto, one socket", ("empty", "lookup"), False),
-    "udp-new": ("UDP socket, connect, round trip, close", KINDS, False),
-    "refused": ("refused connect", (), False),
+    "tcp": Operation("TCP socket, connect, close", "tcp", KINDS),
+    "tcp-all": Operation("TCP, every Service in mixed order", "tcp", spread=True),
+    "udp": Operation("UDP round trip, one socket", "udp"),
+    "udp-send": Operation("UDP sendto, one socket", "udp-send", ("empty", "lookup")),
+    "udp-new": Operation("UDP socket, connect, round trip, close", "udp-new", KINDS),
+    "refused": Operation("refused connect", "refused", refused=True, nft=False),
+    # The ICMP error of nftables arrives while connect() holds the socket, which therefore fails
+    # only at the retransmission a second later: a few samples tell.
+    "refused-nft": Operation("refused connect, nftables too", "refused", refused=True,
+                             limit=(5, 1)),
 }
 
 
@@ -57,7 +73,9 @@ class Setup:
         self.plain = self.client(1)
         self.cgroup("plain")
         for count in self.options.services:
-            self.load_beeline(count)
+            self.load_beeline(f"beeline-{count}", count)
+        self.load_beeline(f"beeline-lean-{max(self.options.services)}",
+                          max(self.options.services), "lean")
         self.load_comparison(max(self.options.services))
         if not self.options.no_nft:
             for number, count in enumerate(self.options.services, 2):
@@ -71,12 +89,11 @@ class Setup:
         namespace.sysctl(net__ipv4__tcp_no_metrics_save=1, net__ipv4__tcp_syn_retries=1)
         return namespace
 
-    def load_beeline(self, count):
-        name = f"beeline-{count}"
+    def load_beeline(self, name, count, *words_more):
         words = self.services(count).words()
         printed = json.loads(laboratory.run(
             [self.binaries["bench_load"], self.cgroup(name), self.lab.pins(f"{self.family}-{name}"),
-             *words]))
+             *words, *words_more]))
         self.programs[name] = printed["programs"]
         self.setup_times[name] = {"plan_ms": printed["plan_ms"], "apply_ms": printed["apply_ms"]}
 
@@ -108,8 +125,8 @@ class Setup:
 
     def targets(self, operation, with_programs):
         """One variant a row; the first is what the others are compared with."""
-        _, kinds, spread_all = OPERATIONS[operation]
-        refused = operation == "refused"
+        kinds, spread_all = OPERATIONS[operation].kinds, OPERATIONS[operation].spread
+        refused = OPERATIONS[operation].refused
         most = max(self.options.services)
         direct = (self.services(1).backend(0, 0), CLOSED_PORT if refused else BACKEND_PORT)
         rows = [self.target(BASELINE, self.plain, "plain", *direct, most if spread_all else 1)]
@@ -124,10 +141,13 @@ class Setup:
                                     count if spread_all else 1, programs(cgroup)
                                     if cgroup in self.programs else ()))
 
-        rows.append(self.target(f"beeline-miss-{most}", self.plain, f"beeline-{most}", *direct,
-                                most if spread_all else 1, programs(f"beeline-{most}")))
+        if not refused:
+            rows.append(self.target(f"beeline-miss-{most}", self.plain, f"beeline-{most}", *direct,
+                                    most if spread_all else 1, programs(f"beeline-{most}")))
         for count in self.options.services:
             variant(f"beeline-{count}", self.plain, f"beeline-{count}", count)
+        if kinds:
+            variant(f"beeline-lean-{most}", self.plain, f"beeline-lean-{most}", most)
         for kind in kinds:
             name = f"program-{kind}"
             if kind == "empty":
@@ -137,10 +157,12 @@ class Setup:
                 variant(name, self.plain, name, most)
         if with_programs:
             return [row for row in rows if "progs=" in row]
-        if self.nft:
+        if not self.nft or not OPERATIONS[operation].nft:
+            return rows
+        if not refused:
             rows.append(self.target(f"nftables-miss-{most}", self.nft[f"nftables-{most}"], "plain",
                                     *direct, most if spread_all else 1))
-        for count in self.options.services if self.nft else ():
+        for count in self.options.services:
             variant(f"nftables-{count}", self.nft[f"nftables-{count}"], "plain", count)
         return rows
 
@@ -148,10 +170,11 @@ class Setup:
         targets = self.targets(operation, with_programs)
         if not targets:
             return None
-        client_op = "tcp" if operation == "tcp-all" else operation
-        command = [self.binaries["bench_client"], "--op", client_op,
+        rounds, batch = OPERATIONS[operation].limit or (self.options.rounds, self.options.batch)
+        command = [self.binaries["bench_client"], "--op", OPERATIONS[operation].client_op,
                    "--server-netns", self.server.path, "--server-port", str(BACKEND_PORT),
-                   "--rounds", str(self.options.rounds), "--batch", str(self.options.batch),
+                   "--rounds", str(min(rounds, self.options.rounds)),
+                   "--batch", str(min(batch, self.options.batch)),
                    "--cpu", str(self.options.cpu if self.options.cpu >= 0 else os.cpu_count() - 1)]
         if with_programs:
             command.append("--prog-stats")
@@ -172,6 +195,12 @@ def operation_cost(target):
     """Nanoseconds of all its programs for one operation: of each, the median run times its runs."""
     return sum(program["median_ns"] * program["run_count"] / target["operations"]
                for program in target["programs"] if program["run_count"])
+
+
+def net_cost(target, empty):
+    """The same without what measuring takes: the time of the empty program, once a run."""
+    runs = sum(program["run_count"] for program in target["programs"]) / target["operations"]
+    return operation_cost(target) - runs * operation_cost(empty)
 
 
 def find(items, operation, family, name):
@@ -200,12 +229,16 @@ def aims(result, options):
                 large["round_medians_ns"], small["round_medians_ns"]), "flat"))
         for operation, other, text, aim in (
                 ("udp-send", "lookup", "UDP hit on a socket / bare lookups", "1.50"),
-                ("tcp", "lru", "hooks of a new TCP socket / LRU insert", "0.50")):
+                ("tcp", "lru", "hooks of a new TCP socket / LRU insert", "0.50"),
+                ("tcp", "lrudel", "hooks of a new TCP socket / LRU insert and delete", "0.50")):
             ours = find(result["hooks"], operation, family, f"beeline-{most}")
             theirs = find(result["hooks"], operation, family, f"program-{other}")
-            if ours and theirs:
+            clock = find(result["hooks"], operation, family, "program-empty")
+            if ours and theirs and clock:
                 rows.append((f"{family} {text}", operation_cost(ours) / operation_cost(theirs),
                              aim))
+                rows.append((f"{family} {text}, net of the kernel's clock",
+                             net_cost(ours, clock) / net_cost(theirs, clock), aim))
     return rows
 
 
@@ -240,11 +273,11 @@ def text(result, options, markdown):
                               [(what, report.number(value, 3), aim)
                                for what, value, aim in result["aims"]], markdown))
     for measured in result["wall"]:
-        parts.append(f"{heading}{measured['family']}, {OPERATIONS[measured['op']][0]}")
+        parts.append(f"{heading}{measured['family']}, {OPERATIONS[measured['op']].title}")
         parts.append(wall_table(measured, markdown))
     for measured in result["hooks"]:
         parts.append(f"{heading}{measured['family']}, programs alone: "
-                     f"{OPERATIONS[measured['op']][0]}")
+                     f"{OPERATIONS[measured['op']].title}")
         parts.append(hook_table(measured, markdown))
     for family, times in result["setup"].items():
         parts.append(f"{heading}{family}, time to fill in")
@@ -277,7 +310,8 @@ def run(options, binaries, command):
                 add_ratios(measured)
                 result["wall"].append(measured)
                 # Apart from the above, because the kernel's own statistics take time as well.
-                hooks = setup.measure(operation, with_programs=True)
+                hooks = (None if OPERATIONS[operation].limit
+                         else setup.measure(operation, with_programs=True))
                 if hooks:
                     result["hooks"].append(hooks)
     result["aims"] = aims(result, options)

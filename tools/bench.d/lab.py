@@ -37,10 +37,14 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(command, text=None):
+def run(command, text=None, timeout_s=600):
     """Runs to the end and returns what was printed; a failure carries the reason."""
-    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, check=False, preexec_fn=die_with_parent)
+    try:
+        done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False, timeout=timeout_s,
+                              preexec_fn=die_with_parent)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"'{command[0]}' was not done after {timeout_s} s") from None
     if done.returncode != 0:
         what = " ".join(command)
         raise LabError(f"'{what[:300]}' ended with {done.returncode}: {done.stderr.strip()[-2000:]}")

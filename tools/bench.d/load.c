@@ -121,7 +121,7 @@ static int print_programs(struct bl_datapath *datapath, struct bl_err *err)
 	return 0;
 }
 
-static int run(char **argv, struct bl_err *err)
+static int run(char **argv, bool remember_peer, struct bl_err *err)
 {
 	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = NULL;
 	struct bl_datapath_config config;
@@ -131,6 +131,7 @@ static int run(char **argv, struct bl_err *err)
 	bl_datapath_config_init(&config);
 	config.cgroup = argv[1];
 	config.bpffs = argv[2];
+	config.remember_peer = remember_peer;
 	if (r == 0)
 		r = bl_datapath_open(&config, &datapath, err);
 	if (r == 0)
@@ -145,12 +146,14 @@ int main(int argc, char **argv)
 	struct bl_err err = {0};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (argc != 3 + SYNTHETIC_WORDS) {
+	bool lean = argc == 4 + SYNTHETIC_WORDS && strcmp(argv[argc - 1], "lean") == 0;
+
+	if (argc != 3 + SYNTHETIC_WORDS && !lean) {
 		fprintf(stderr, "Usage: bench_load CGROUP BPFFS FRONTEND BACKEND PORT BACKEND-PORT "
-				"SERVICES BACKENDS\n");
+				"SERVICES BACKENDS [lean]\n");
 		return BL_EXIT_USAGE;
 	}
-	if (run(argv, &err) < 0) {
+	if (run(argv, !lean, &err) < 0) {
 		fprintf(stderr, "bench_load: %s\n", err.text);
 		return BL_EXIT_FAILURE;
 	}

@@ -4,8 +4,8 @@
  * measured is the path through the kernel and not the scheduler: a packet over a veth pair is
  * received inside the system call that sent it.
  */
-#ifndef BENCH_OPS_H
-#define BENCH_OPS_H
+#ifndef TOOLS_BENCH_D_OPS_H
+#define TOOLS_BENCH_D_OPS_H
 
 #include <stdint.h>
 

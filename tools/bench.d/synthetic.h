@@ -3,8 +3,8 @@
  * The Services of the benchmark: number i has the address `frontend` + i, and its backend j the
  * address `backend` + i * backends + j. Both programs that fill maps read the same options.
  */
-#ifndef BENCH_SYNTHETIC_H
-#define BENCH_SYNTHETIC_H
+#ifndef TOOLS_BENCH_D_SYNTHETIC_H
+#define TOOLS_BENCH_D_SYNTHETIC_H
 
 #include <stdint.h>
 

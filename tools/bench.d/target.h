@@ -5,8 +5,8 @@
  * A target is read from one argument:
  * "name=direct,netns=/proc/7/ns/net,cgroup=DIR,address=10.0.0.1, port=80,spread=1,progs=12:13".
  */
-#ifndef BENCH_TARGET_H
-#define BENCH_TARGET_H
+#ifndef TOOLS_BENCH_D_TARGET_H
+#define TOOLS_BENCH_D_TARGET_H
 
 #include <stddef.h>
 #include <stdint.h>
