@@ -9,7 +9,7 @@ import time
 
 import lab as laboratory
 import report
-from rules import Services, ruleset
+from rules import Services, transactions
 
 PORT = 80
 BACKEND_PORT = 8080
@@ -113,7 +113,8 @@ class Setup:
         name = f"nftables-{count}"
         self.nft[name] = self.client(number)
         start = time.monotonic()
-        self.nft[name].run("nft", "-f", "-", text=ruleset(self.services(count)))
+        for text_of in transactions(self.services(count)):
+            self.nft[name].run("nft", "-f", "-", text=text_of)
         self.setup_times[name] = {"load_ms": (time.monotonic() - start) * 1e3}
 
     def target(self, name, namespace, cgroup, address, port, spread=1, programs=()):

@@ -7,6 +7,7 @@ a reject map for Services without endpoints; masquerading by mark after routing.
 import ipaddress
 
 MARK = "0x00004000"
+PROTOCOLS = ("tcp", "udp")
 
 
 def endpoint_chain(number, index, protocol):
@@ -35,10 +36,6 @@ def write_service(lines, services, number, protocol):
         f"{family} daddr {frontend} {protocol} dport {services.port} "
         f"{family} saddr != {services.pod_range} jump mark-for-masquerade\n"
         f"numgen random mod {services.backends} vmap {{ {', '.join(choices)} }}\n}}")
-
-
-def elements(items):
-    return "elements = {\n" + ",\n".join(items) + "\n}"
 
 
 HOOKS = """
@@ -80,33 +77,52 @@ chain nat-postrouting { type nat hook postrouting priority srcnat; policy accept
 """
 
 
-def ruleset(services):
-    """Text for 'nft -f -'."""
+CHUNK = 250  # Services in a transaction: the kernel takes quadratic time over what one names
+
+
+def base(services):
     family = services.family_word
     address = "ipv6_addr" if services.ipv6 else "ipv4_addr"
-    key = f"type {address} . inet_proto . inet_service : verdict;"
-    numbers = range(services.count)
-    protocols = ("tcp", "udp")
-    lines = [f"table {family} kube-proxy {{"]
-    # Chains first: a map can only name chains that exist.
-    head = HOOKS % {"mark": MARK, "family": family}
+    verdicts = f"type {address} . inet_proto . inet_service : verdict;"
+    return "\n".join([
+        f"table {family} kube-proxy {{",
+        f"set cluster-ips {{ type {address}; }}",
+        f"set nodeport-ips {{ type {address}; }}",
+        f"map service-ips {{ {verdicts} }}",
+        "map service-nodeports { type inet_proto . inet_service : verdict; }",
+        f"map no-endpoint-services {{ {verdicts} }}",
+        HOOKS % {"mark": MARK, "family": family},
+        "}",
+        add(services, "cluster-ips", [services.frontend(services.count)]),
+        add(services, "no-endpoint-services",
+            [f"{services.frontend(services.count)} . {protocol} . {services.port} : "
+             "goto reject-chain" for protocol in PROTOCOLS]),
+    ]) + "\n"
+
+
+def add(services, name, items):
+    return f"add element {services.family_word} kube-proxy {name} {{ {', '.join(items)} }}"
+
+
+def chunk(services, numbers):
+    lines = [f"table {services.family_word} kube-proxy {{"]
     for number in numbers:
-        for protocol in protocols:
+        for protocol in PROTOCOLS:
             write_service(lines, services, number, protocol)
-    lines.append(f"set cluster-ips {{ type {address};\n" + elements(
-        [services.frontend(number) for number in range(services.count + 1)]) + "\n}")
-    lines.append(f"set nodeport-ips {{ type {address}; }}")
-    lines.append(f"map service-ips {{ {key}\n" + elements(
-        [f"{services.frontend(number)} . {protocol} . {services.port} : "
-         f"goto {service_chain(number, protocol)}"
-         for number in numbers for protocol in protocols]) + "\n}")
-    lines.append("map service-nodeports { type inet_proto . inet_service : verdict; }")
-    lines.append(f"map no-endpoint-services {{ {key}\n" + elements(
-        [f"{services.frontend(services.count)} . {protocol} . {services.port} : goto reject-chain"
-         for protocol in protocols]) + "\n}")
-    lines.append(head)
     lines.append("}")
+    lines.append(add(services, "cluster-ips", [services.frontend(number) for number in numbers]))
+    lines.append(add(services, "service-ips",
+                     [f"{services.frontend(number)} . {protocol} . {services.port} : "
+                      f"goto {service_chain(number, protocol)}"
+                      for number in numbers for protocol in PROTOCOLS]))
     return "\n".join(lines) + "\n"
+
+
+def transactions(services):
+    """Texts for 'nft -f -', one after the other."""
+    yield base(services)
+    for first in range(0, services.count, CHUNK):
+        yield chunk(services, range(first, min(first + CHUNK, services.count)))
 
 
 class Services:
