@@ -159,23 +159,39 @@ static int same_peer(const struct sockaddr_storage *a, const struct sockaddr_sto
 	       port_a == port_b && bl_addr_equal(&addr_a, &addr_b);
 }
 
+/* The socket that lives through the whole run. */
+static int open_lasting(struct target *target, struct bl_err *err)
+{
+	if (target->udp_fd < 0)
+		target->udp_fd = open_client(target, SOCK_DGRAM | SOCK_NONBLOCK, err);
+	return target->udp_fd;
+}
+
+static int send_to(const struct target *target, socklen_t len, const struct sockaddr_storage *addr,
+		   struct bl_err *err)
+{
+	if (sendto(target->udp_fd, PAYLOAD, sizeof(PAYLOAD), 0, (const struct sockaddr *)addr,
+		   len) < 0)
+		return bl_err_set(err, -errno, "cannot send to '%s': %m", target->name);
+	return 0;
+}
+
 /* An unconnected socket that lives through the whole run, as a name server's forwarder has. */
 static int run_udp(struct target *target, const struct server *server, uint64_t *ret_ns,
 		   struct bl_err *err)
 {
 	char data[256];
 	struct sockaddr_storage addr, from;
-	socklen_t len = target_next(target, &addr), from_len = sizeof(from);
+	socklen_t from_len = sizeof(from);
 
-	if (target->udp_fd < 0) {
-		target->udp_fd = open_client(target, SOCK_DGRAM | SOCK_NONBLOCK, err);
-		if (target->udp_fd < 0)
-			return target->udp_fd;
-	}
+	int r = open_lasting(target, err);
+	if (r < 0)
+		return r;
 	uint64_t start = now_ns();
-	if (sendto(target->udp_fd, PAYLOAD, sizeof(PAYLOAD), 0, (struct sockaddr *)&addr, len) < 0)
-		return bl_err_set(err, -errno, "cannot send to '%s': %m", target->name);
-	int r = echo(server, err);
+	r = send_to(target, target_next(target, &addr), &addr, err);
+	if (r < 0)
+		return r;
+	r = echo(server, err);
 	if (r < 0)
 		return r;
 	if (recvfrom(target->udp_fd, data, sizeof(data), 0, (struct sockaddr *)&from, &from_len) !=
@@ -195,16 +211,14 @@ static int run_udp_send(struct target *target, const struct server *server, uint
 {
 	char data[256];
 	struct sockaddr_storage addr;
-	socklen_t len = target_next(target, &addr);
 
-	if (target->udp_fd < 0) {
-		target->udp_fd = open_client(target, SOCK_DGRAM | SOCK_NONBLOCK, err);
-		if (target->udp_fd < 0)
-			return target->udp_fd;
-	}
+	int r = open_lasting(target, err);
+	if (r < 0)
+		return r;
 	uint64_t start = now_ns();
-	if (sendto(target->udp_fd, PAYLOAD, sizeof(PAYLOAD), 0, (struct sockaddr *)&addr, len) < 0)
-		return bl_err_set(err, -errno, "cannot send to '%s': %m", target->name);
+	r = send_to(target, target_next(target, &addr), &addr, err);
+	if (r < 0)
+		return r;
 	*ret_ns = now_ns() - start;
 	if (recv(server->udp_fd, data, sizeof(data), 0) != sizeof(PAYLOAD))
 		return bl_err_set(err, -errno, "the datagram to '%s' did not reach the server: %m",
