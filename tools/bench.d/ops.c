@@ -2,6 +2,7 @@
 #include "ops.h"
 
 #include <errno.h>
+#include <linux/in6.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,19 @@ uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Datagrams tell the address they were sent to, and replies may come from any address of the
+ * range: none of them is assigned to a device. */
+static int want_addresses(int fd, uint8_t family)
+{
+	int one = 1;
+
+	if (family == AF_INET)
+		return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one)) < 0)
+		return -1;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one));
+}
+
 static int open_one(uint8_t family, int type, uint16_t port)
 {
 	struct bl_addr any = {.family = family};
@@ -31,9 +45,7 @@ static int open_one(uint8_t family, int type, uint16_t port)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		return -errno;
-	if (type == SOCK_DGRAM &&
-	    setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
-		       family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one)) < 0)
+	if (type == SOCK_DGRAM && want_addresses(fd, family) < 0)
 		return -errno;
 	if (bind(fd, (struct sockaddr *)&addr, len) < 0)
 		return -errno;
