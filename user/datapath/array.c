@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "datapath/array.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ int bl_array_row(struct bl_array *array, uint32_t index, void **ret)
 		if (r < 0)
 			return r;
 	}
+	assert(array->window);
 	*ret = array->window + (offset - array->window_start);
 	return 0;
 }
@@ -144,11 +146,14 @@ int bl_array_copy(struct bl_array *array, void **ret, size_t *ret_count)
 	r = bl_array_used(array, &used);
 	if (r < 0)
 		return r;
-	if (used > 0) {
-		copy = reallocarray(NULL, used, array->row_size);
-		if (!copy)
-			return -ENOMEM;
+	if (used == 0) {
+		*ret = NULL;
+		*ret_count = 0;
+		return 0;
 	}
+	copy = reallocarray(NULL, used, array->row_size);
+	if (!copy)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < used; i++) {
 		r = bl_array_row(array, i, &row);
 		if (r < 0)

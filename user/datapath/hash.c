@@ -11,7 +11,7 @@
 #define KERNEL_ENOTSUPP 524 /* the kernel's own; libc has no name for it */
 
 struct batch {
-	uint8_t *keys;
+	void *keys; /* of either family */
 	struct bl_frontend *values;
 	size_t rows;
 };
@@ -104,7 +104,7 @@ static int set_batch(struct bl_kernel *kernel, struct batch *batch, const struct
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
-		pack_key(ops[i].family, &ops[i].frontend.key, batch->keys + i * size);
+		pack_key(ops[i].family, &ops[i].frontend.key, (uint8_t *)batch->keys + i * size);
 		batch->values[i] = ops[i].frontend.value;
 	}
 	r = bpf_map_update_batch(frontends_fd(kernel, ops[0].family), batch->keys, batch->values,
@@ -236,7 +236,8 @@ static int read_batches(int fd, uint8_t family, struct batch *batch, struct row_
 		if (r < 0 && r != -ENOENT)
 			return r;
 		for (uint32_t i = 0; i < count; i++) {
-			int added = row_list_add(list, family, batch->keys + i * key_size(family),
+			int added = row_list_add(list, family,
+						 (uint8_t *)batch->keys + i * key_size(family),
 						 &batch->values[i]);
 			if (added < 0)
 				return added;

@@ -54,17 +54,21 @@ static int kernel_new(const struct bl_datapath_config *config, struct bl_kernel 
 	struct bl_kernel *kernel = calloc(1, sizeof(*kernel));
 	int cpus = libbpf_num_possible_cpus();
 
-	if (!kernel)
-		return bl_err_set(err, -ENOMEM, "cannot allocate the datapath");
+	if (cpus < 0 || !kernel) {
+		free(kernel);
+		(void)bl_err_set(err, -ENOMEM, "cannot allocate the datapath, or count processors");
+		return -ENOMEM;
+	}
 	kernel->base.backing = &kernel_backing;
 	kernel->maps = (struct bl_map_set)BL_MAP_SET_INIT;
 	kernel->find_stale_fd = -1;
 	kernel->destroy_udp_fd = -1;
-	kernel->cpu_count = cpus > 0 ? (unsigned int)cpus : 1;
+	kernel->cpu_count = (unsigned int)cpus;
 	kernel->bpffs = strdup(folder_of(config));
-	if (!kernel->bpffs || cpus < 0) {
+	if (!kernel->bpffs) {
 		kernel_free(&kernel->base);
-		return bl_err_set(err, cpus < 0 ? cpus : -ENOMEM, "cannot count processors");
+		(void)bl_err_set(err, -ENOMEM, "cannot allocate the datapath");
+		return -ENOMEM;
 	}
 	*ret = kernel;
 	return 0;
@@ -383,6 +387,9 @@ int bl_datapath_unload(const struct bl_datapath_config *config, struct bl_err *e
 	int r;
 
 	r = bl_pin_lock(dir, &lock_fd, err);
+	/* Elsewhere, a file called 'services' may be anything. */
+	if (r == 0)
+		r = bl_mounts_check_bpffs(dir, err);
 	if (r == 0)
 		r = bl_pin_remove(dir, false, err);
 	if (r == -ENOENT) {

@@ -19,10 +19,8 @@ static void unescape(char *text)
 	char *to = text;
 
 	for (const char *from = text; *from; to++) {
-		unsigned int octal;
-
-		if (from[0] == '\\' && sscanf(from + 1, "%3o", &octal) == 1) {
-			*to = (char)octal;
+		if (from[0] == '\\' && strspn(from + 1, "01234567") >= 3) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 			from += 4;
 		} else {
 			*to = *from++;
@@ -83,8 +81,8 @@ int bl_mounts_open_cgroup(const char *path, int *ret_fd, uint64_t *ret_id, struc
 
 	if (!path) {
 		r = bl_mounts_find_cgroup2(&root);
-		if (r < 0)
-			return bl_err_set(err, r,
+		if (r < 0 || !root)
+			return bl_err_set(err, r < 0 ? r : -ENOENT,
 					  "no cgroup2 hierarchy is mounted; mount one: mount -t "
 					  "cgroup2 cgroup2 /sys/fs/cgroup");
 		path = root;

@@ -93,7 +93,7 @@ static int collect_process(struct collector *collector, int proc_fd, const char 
 	char path[64];
 	char link[64];
 	uint64_t inode;
-	unsigned long long number;
+	char *end;
 	ssize_t len;
 	int fd;
 
@@ -103,9 +103,11 @@ static int collect_process(struct collector *collector, int proc_fd, const char 
 	if (len < 0)
 		return 0;
 	link[len] = '\0';
-	if (sscanf(link, "net:[%llu]", &number) != 1)
+	if (strncmp(link, "net:[", 5) != 0)
 		return 0;
-	inode = number;
+	inode = strtoull(link + 5, &end, 10);
+	if (end == link + 5 || *end != ']')
+		return 0;
 	if (bl_map_get(collector->seen, &inode, sizeof(inode)))
 		return 0;
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);

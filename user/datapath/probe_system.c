@@ -80,7 +80,7 @@ int bl_probe_file(const struct bl_datapath_config *config, const struct bl_probe
 int bl_probe_netns_cookie(const struct bl_datapath_config *config,
 			  const struct bl_probe_argument *argument, char *detail)
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	int r = bl_netns_own_cookie(&cookie);
 
 	(void)config;
@@ -95,15 +95,25 @@ static int read_setting(const char *path, int *ret)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 
+	char line[32];
+	char *end;
+	long value;
+
 	if (!file)
 		return -errno;
-	return fscanf(file, "%d", ret) == 1 ? 0 : -EINVAL;
+	if (!fgets(line, sizeof(line), file))
+		return -EINVAL;
+	value = strtol(line, &end, 10);
+	if (end == line)
+		return -EINVAL;
+	*ret = (int)value;
+	return 0;
 }
 
 int bl_probe_unprivileged(const struct bl_datapath_config *config,
 			  const struct bl_probe_argument *argument, char *detail)
 {
-	int value;
+	int value = 0;
 	int r = read_setting("/proc/sys/kernel/unprivileged_bpf_disabled", &value);
 
 	(void)config;
