@@ -40,7 +40,7 @@ struct bl_map_set {
 };
 #define BL_MAP_SET_INIT                                                                            \
 	{                                                                                          \
-		.fds = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }                  \
+		.fds = { [0 ... BL_MAP_ID_COUNT - 1] = -1 }                                        \
 	}
 void bl_map_set_done(struct bl_map_set *set);
 static inline void bl_map_set_done_p(struct bl_map_set *set)

@@ -130,7 +130,8 @@ static int check_pinned(const struct bpf_map *map, int fd, struct bl_err *err)
 /* Maps whose size is part of the contract. */
 static bool has_fixed_size(enum bl_map_id id)
 {
-	return id == BL_MAP_ID_ABI || id == BL_MAP_ID_ADDR_FILTER || id == BL_MAP_ID_REASONS;
+	return id == BL_MAP_ID_ABI || id == BL_MAP_ID_ADDR_FILTER || id == BL_MAP_ID_TCP_PEERS ||
+	       id == BL_MAP_ID_REASONS;
 }
 
 static int share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map_set *pinned,
