@@ -136,8 +136,10 @@ static void point_out_ellipsis(struct job *job, const struct bl_document *piece)
 
 	while (at < end) {
 		const char *eol = memchr(at, '\n', (size_t)(end - at));
-		size_t len = (size_t)((eol ? eol : end) - at), blanks = strspn(at, " \t");
+		size_t len = (size_t)((eol ? eol : end) - at), blanks = 0;
 
+		while (blanks < len && (at[blanks] == ' ' || at[blanks] == '\t'))
+			blanks++;
 		if (blanks > 0 && blanks + 3 <= len && strncmp(at + blanks, "...", 3) == 0) {
 			struct bl_pos pos = {piece->file, line, (unsigned int)blanks + 1};
 

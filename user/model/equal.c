@@ -11,9 +11,10 @@ struct side {
 	const void *base;
 };
 
+/* To Kubernetes an empty string is one that was not given. */
 static bool same_text(const char *a, const char *b)
 {
-	return a == b || (a && b && strcmp(a, b) == 0);
+	return a == b || strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 static bool same_strings(const struct bl_strings *a, const struct bl_strings *b)

@@ -271,6 +271,8 @@ static int close_map(struct reader *reader, size_t first, struct bl_tree *node)
 	struct bl_tree_entry *entries;
 	int r;
 
+	if (count == 0)
+		return 0;
 	r = find_twin(reader, reader->stack + first, count, &twin);
 	if (r < 0)
 		return r;
