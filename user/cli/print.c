@@ -28,7 +28,7 @@ enum bl_form bl_form_of(const char *word)
 
 void bl_printer_done(struct bl_printer *printer)
 {
-	bl_table_done(&printer->table);
+	bl_grid_done(&printer->grid);
 }
 
 int bl_print_json(struct json_object *json, FILE *out)
@@ -71,24 +71,24 @@ static size_t count_columns(const struct bl_printer *printer, const struct bl_co
 static void add_heads(struct bl_printer *printer, const struct bl_column *columns)
 {
 	if (printer->namespaces)
-		bl_table_add(&printer->table, "NAMESPACE");
+		bl_grid_add(&printer->grid, "NAMESPACE");
 	for (; columns->head; columns++) {
 		if (!columns->wide || is_wide(printer))
-			bl_table_add(&printer->table, columns->head);
+			bl_grid_add(&printer->grid, columns->head);
 	}
 	if (printer->labels)
-		bl_table_add(&printer->table, "LABELS");
+		bl_grid_add(&printer->grid, "LABELS");
 }
 
 static void start_table(struct bl_printer *printer, enum bl_kind kind)
 {
 	const struct bl_column *columns = bl_columns_of(kind);
 
-	bl_table_done(&printer->table);
+	bl_grid_done(&printer->grid);
 	printer->kind = kind;
 	/* The namespace of what has none would be an empty column. */
 	printer->namespaces = printer->namespaces && bl_kind_info(kind)->namespaced;
-	bl_table_init(&printer->table, count_columns(printer, columns));
+	bl_grid_init(&printer->grid, count_columns(printer, columns));
 	if (printer->heads)
 		add_heads(printer, columns);
 }
@@ -100,7 +100,7 @@ static int add_row(struct bl_printer *printer, struct json_object *object)
 	_cleanup_(bl_buf_done) struct bl_buf cell = {0};
 
 	if (printer->namespaces)
-		bl_table_add(&printer->table, bl_json_str_or(object, "metadata.namespace", ""));
+		bl_grid_add(&printer->grid, bl_json_str_or(object, "metadata.namespace", ""));
 	for (const struct bl_column *column = columns; column->head; column++) {
 		if (column->wide && !is_wide(printer))
 			continue;
@@ -111,12 +111,12 @@ static int add_row(struct bl_printer *printer, struct json_object *object)
 		column->add(object, &view, &cell);
 		if (cell.failed)
 			return -ENOMEM;
-		bl_table_add(&printer->table, cell.len ? cell.data : "");
+		bl_grid_add(&printer->grid, cell.len ? cell.data : "");
 	}
 	if (printer->labels) {
 		cell.len = 0;
 		bl_labels_add(bl_json_at(object, "metadata.labels"), &cell);
-		bl_table_add(&printer->table, cell.data ? cell.data : "");
+		bl_grid_add(&printer->grid, cell.data ? cell.data : "");
 	}
 	return cell.failed ? -ENOMEM : 0;
 }
@@ -130,7 +130,7 @@ static int print_tables(struct bl_printer *printer, const struct bl_found_list *
 		const struct bl_found *one = &found->items[i];
 
 		if (i == 0 || one->kind != found->items[i - 1].kind) {
-			r = i ? bl_table_print(&printer->table, printer->out) : 0;
+			r = i ? bl_grid_print(&printer->grid, printer->out) : 0;
 			if (i)
 				fputc('\n', printer->out);
 			printer->namespaces = namespaces;
@@ -140,7 +140,7 @@ static int print_tables(struct bl_printer *printer, const struct bl_found_list *
 			r = add_row(printer, one->object);
 	}
 	if (r == 0 && found->count)
-		r = bl_table_print(&printer->table, printer->out);
+		r = bl_grid_print(&printer->grid, printer->out);
 	printer->started = printer->started || found->count;
 	return r;
 }
@@ -233,5 +233,5 @@ int bl_print_one(struct bl_printer *printer, const struct bl_found *found)
 	if (!printer->started)
 		return bl_print_found(printer, &list, false);
 	r = add_row(printer, found->object);
-	return r < 0 ? r : bl_table_print(&printer->table, printer->out);
+	return r < 0 ? r : bl_grid_print(&printer->grid, printer->out);
 }

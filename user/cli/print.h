@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "cli/columns.h"
+#include "cli/grid.h"
 #include "cli/resource.h"
-#include "cli/table.h"
 
 enum bl_form {
 	BL_FORM_TABLE,
@@ -29,7 +29,7 @@ struct bl_printer {
 	bool with_kind;  /* "service/web" */
 	int64_t now;
 	FILE *out;
-	struct bl_table table; /* of the kind below */
+	struct bl_grid grid; /* of the kind below */
 	enum bl_kind kind;
 	bool started; /* something was printed already */
 };

@@ -290,19 +290,19 @@ Test(table, widths_are_remembered_for_rows_that_come_later)
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
-	struct bl_table table;
+	struct bl_grid table;
 
-	bl_table_init(&table, 2);
-	bl_table_add(&table, "a-long-name");
-	bl_table_add(&table, "x");
-	cr_assert_eq(bl_table_print(&table, out), 0);
-	bl_table_add(&table, "b");
-	bl_table_add(&table, "y");
-	cr_assert_eq(bl_table_print(&table, out), 0);
-	bl_table_add(&table, "ünï");
-	bl_table_add(&table, "z");
-	cr_assert_eq(bl_table_print(&table, out), 0);
-	bl_table_done(&table);
+	bl_grid_init(&table, 2);
+	bl_grid_add(&table, "a-long-name");
+	bl_grid_add(&table, "x");
+	cr_assert_eq(bl_grid_print(&table, out), 0);
+	bl_grid_add(&table, "b");
+	bl_grid_add(&table, "y");
+	cr_assert_eq(bl_grid_print(&table, out), 0);
+	bl_grid_add(&table, "ünï");
+	bl_grid_add(&table, "z");
+	cr_assert_eq(bl_grid_print(&table, out), 0);
+	bl_grid_done(&table);
 	fclose(out);
 	cr_expect_str_eq(text, "a-long-name   x\nb             y\nünï           z\n");
 }

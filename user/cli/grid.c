@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/table.h"
+#include "cli/grid.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,15 +10,15 @@
 #define WIDTH_MIN 6
 #define PADDING 3
 
-void bl_table_init(struct bl_table *table, size_t column_count)
+void bl_grid_init(struct bl_grid *table, size_t column_count)
 {
-	assert(column_count > 0 && column_count <= BL_TABLE_COLUMNS);
-	*table = (struct bl_table){.column_count = column_count};
+	assert(column_count > 0 && column_count <= BL_GRID_COLUMNS);
+	*table = (struct bl_grid){.column_count = column_count};
 	for (size_t i = 0; i < column_count; i++)
 		table->widths[i] = WIDTH_MIN;
 }
 
-void bl_table_done(struct bl_table *table)
+void bl_grid_done(struct bl_grid *table)
 {
 	bl_buf_done(&table->cells);
 }
@@ -43,7 +43,7 @@ static void add_clean(struct bl_buf *cells, const char *text)
 	bl_buf_add(cells, "", 1);
 }
 
-void bl_table_add(struct bl_table *table, const char *text)
+void bl_grid_add(struct bl_grid *table, const char *text)
 {
 	size_t start = table->cells.len;
 	size_t column = table->cell_count % table->column_count;
@@ -58,7 +58,7 @@ void bl_table_add(struct bl_table *table, const char *text)
 		table->widths[column] = width;
 }
 
-int bl_table_print(struct bl_table *table, FILE *out)
+int bl_grid_print(struct bl_grid *table, FILE *out)
 {
 	const char *cell = table->cells.data;
 
