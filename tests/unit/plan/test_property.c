@@ -26,7 +26,7 @@ static const struct bl_plan_limits limits = {
 /* A Service with storage of its own. */
 struct sample {
 	bool present;
-	char name[16];
+	char name[32];
 	struct bl_resolved resolved;
 	struct bl_resolved_port ports[PORTS];
 	struct bl_resolved_frontend frontends[PORTS][FRONTENDS];

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps.h"
+
+static const struct bl_plan_limits limits = {
+	.frontends = 8,
+	.slots = 8,
+	.backends = 8,
+	.services = 4,
+};
+
+/* A Service of one port at 10.96.0.<host> with `count` ready backends. */
+static int put(struct bl_plan *plan, const char *name, uint8_t host, size_t count,
+	       struct bl_delta *delta, struct bl_err *err)
+{
+	struct bl_resolved_backend backends[16] = {0};
+	struct bl_resolved_frontend frontend = {
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 96, 0, host}},
+		.port = 80,
+		.is_virtual = true,
+	};
+	struct bl_resolved_port port = {
+		.protocol = IPPROTO_TCP,
+		.family = BL_FAMILY_IPV4,
+		.port = 80,
+		.frontends = &frontend,
+		.frontend_count = 1,
+		.backends = backends,
+		.backend_count = count,
+	};
+	const struct bl_resolved resolved = {
+		.ns = "default",
+		.name = name,
+		.ports = &port,
+		.port_count = 1,
+	};
+
+	for (size_t i = 0; i < count; i++)
+		backends[i] = (struct bl_resolved_backend){
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, (__u8)i}},
+			.port = 8080,
+			.state = BL_BACKEND_READY,
+			.weight = 100,
+			.internal = true,
+		};
+	return bl_plan_put(plan, &resolved, delta, err);
+}
+
+static char *print(const struct bl_plan *plan)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	bl_plan_print(plan, out);
+	(void)fclose(out);
+	return text;
+}
+
+Test(plan, a_refused_service_says_why_and_changes_nothing)
+{
+	static const struct {
+		const char *name;
+		uint8_t host;
+		size_t backends;
+		int code;
+		const char *words;
+	} rows[] = {
+		{"b", 1, 1, -EEXIST, "belongs to service 'default/a'"},
+		{"b", 2, 6, -ENOSPC, "map 'backends' of 8 entries"},
+		{"a", 1, 7, -ENOSPC, "map 'slots' of 8 entries"},
+	};
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_delta delta = BL_DELTA_INIT;
+	_cleanup_free_ char *before = NULL;
+
+	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	cr_assert_eq(put(plan, "a", 1, 3, &delta, NULL), 0);
+	bl_delta_done(&delta);
+	before = print(plan);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *after = NULL;
+		struct bl_err err = {0};
+
+		cr_assert_eq(put(plan, rows[i].name, rows[i].host, rows[i].backends, &delta, &err),
+			     rows[i].code, "row %zu: %s", i, err.text);
+		cr_assert(strstr(err.text, rows[i].words), "%s", err.text);
+		cr_assert_eq(delta.count, 0);
+		after = print(plan);
+		cr_assert_str_eq(after, before);
+	}
+	bl_delta_done(&delta);
+}
+
+Test(plan, damaged_maps_are_adopted_as_far_as_they_go_and_put_right)
+{
+	struct maps maps;
+
+	srand(1);
+	for (int round = 0; round < 500; round++) {
+		_cleanup_(bl_plan_free) struct bl_plan *first = NULL;
+		_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+		struct bl_delta delta = BL_DELTA_INIT;
+		struct {
+			void *bytes;
+			size_t len;
+		} arrays[4];
+
+		maps_init(&maps, &limits);
+		cr_assert_eq(bl_plan_new(&limits, &first), 0);
+		cr_assert_eq(put(first, "a", 1, 2, &delta, NULL), 0);
+		cr_assert_eq(put(first, "b", 2, 2, &delta, NULL), 0);
+		maps_apply(&maps, &delta);
+		bl_delta_done(&delta);
+		arrays[0].bytes = maps.rows.frontends;
+		arrays[0].len = maps.rows.frontend_count * sizeof(*maps.rows.frontends);
+		arrays[1].bytes = maps.rows.slots;
+		arrays[1].len = 4 * sizeof(*maps.rows.slots);
+		arrays[2].bytes = maps.rows.backends;
+		arrays[2].len = 5 * sizeof(*maps.rows.backends);
+		arrays[3].bytes = maps.rows.services;
+		arrays[3].len = 3 * sizeof(*maps.rows.services);
+		for (int i = 0; i < 3; i++) {
+			size_t array = (size_t)rand() % 4;
+
+			((uint8_t *)arrays[array].bytes)[(size_t)rand() % arrays[array].len] =
+				(uint8_t)rand();
+		}
+		cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+		cr_assert_eq(bl_plan_adopt(plan, &maps.rows, NULL), 0);
+		cr_assert_eq(bl_plan_remove_unclaimed(plan, &delta), 0);
+		bl_delta_done(&delta);
+		cr_assert_eq(bl_plan_counts(plan).slots, 0);
+		cr_assert_eq(bl_plan_counts(plan).frontends4, 0);
+		maps_done(&maps);
+	}
+}
+
+Test(plan, an_adopted_service_that_nobody_brings_yields_its_frontend)
+{
+	_cleanup_(bl_plan_free) struct bl_plan *first = NULL;
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_delta delta = BL_DELTA_INIT;
+	struct maps maps;
+
+	maps_init(&maps, &limits);
+	cr_assert_eq(bl_plan_new(&limits, &first), 0);
+	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	cr_assert_eq(put(first, "old", 1, 2, &delta, NULL), 0);
+	maps_apply(&maps, &delta);
+	bl_delta_done(&delta);
+	cr_assert_eq(bl_plan_adopt(plan, &maps.rows, NULL), 0);
+	cr_assert_eq(put(plan, "new", 1, 2, &delta, NULL), 0);
+	maps_apply(&maps, &delta);
+	bl_delta_done(&delta);
+	cr_assert_null(maps_find_fault(&maps));
+	cr_assert_eq(bl_plan_diff(plan, &maps.rows, &delta), 0);
+	cr_assert_eq(delta.count, 0);
+	bl_delta_done(&delta);
+	maps_done(&maps);
+}
