@@ -147,9 +147,9 @@ struct bl_backend {
 	__u8 state;       /* enum bl_backend_state */
 	__u32 generation; /* raised each time the id is given to another backend */
 	__u32 service_id;
-	__u16 weight; /* relative; 100 unless an annotation says otherwise */
-	__u16 zone;   /* number of the zone's name, 0 unknown */
-};
+	__u16 weight;          /* relative; 100 unless an annotation says otherwise */
+	__u16 zone;            /* number of the zone's name, 0 unknown */
+} __attribute__((aligned(8))); /* port to generation are read as one word */
 
 #define BL_NAME_MAX 64 /* DNS label of 63 characters and a zero */
 
