@@ -93,8 +93,7 @@ int bench_storage_release(struct bpf_sock *ctx)
 	return BL_ALLOW;
 }
 
-SEC("cgroup/connect4")
-int bench_by_lru(struct bpf_sock_addr *ctx)
+static __always_inline int remember_in(void *map, struct bpf_sock_addr *ctx)
 {
 	struct bl_translation translation = {0};
 	struct bl_destination dialled;
@@ -105,26 +104,21 @@ int bench_by_lru(struct bpf_sock_addr *ctx)
 	if (bl_reason_is_rewrite(reason)) {
 		cookie = bpf_get_socket_cookie(ctx);
 		fill(&translation, &dialled, &choice);
-		bpf_map_update_elem(&bench_lru, &cookie, &translation, BPF_ANY);
+		bpf_map_update_elem(map, &cookie, &translation, BPF_ANY);
 	}
 	return finish(reason);
 }
 
 SEC("cgroup/connect4")
+int bench_by_lru(struct bpf_sock_addr *ctx)
+{
+	return remember_in(&bench_lru, ctx);
+}
+
+SEC("cgroup/connect4")
 int bench_by_hash(struct bpf_sock_addr *ctx)
 {
-	struct bl_translation translation = {0};
-	struct bl_destination dialled;
-	struct bl_choice choice = {0};
-	enum bl_reason reason = choose(ctx, &dialled, &choice);
-	__u64 cookie;
-
-	if (bl_reason_is_rewrite(reason)) {
-		cookie = bpf_get_socket_cookie(ctx);
-		fill(&translation, &dialled, &choice);
-		bpf_map_update_elem(&bench_hash, &cookie, &translation, BPF_ANY);
-	}
-	return finish(reason);
+	return remember_in(&bench_hash, ctx);
 }
 
 SEC("cgroup/sock_release")
