@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "source/manifests.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "model/codec.h"
+#include "source/manifest_set.h"
+
+/* Writers often touch several files: wait for the last one, but not for ever. */
+#define SETTLE_USEC (20 * 1000ull)
+#define SETTLE_MAX_USEC (200 * 1000ull)
+/* How often a folder that is missing is looked for. */
+#define MISSING_USEC (500 * 1000ull)
+
+#define FOLDER_EVENTS                                                                              \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF |   \
+	 IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR)
+
+/* What a file looked like when it was read. */
+struct seen {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+	struct timespec ctime;
+	unsigned int pass; /* of the last full scan that met it */
+};
+
+struct manifests {
+	struct bl_source source;
+	char *folder;
+	char *parent;     /* of the folder */
+	const char *base; /* its name there, inside `folder` */
+	struct bl_manifest_set *set;
+	struct bl_map *seen;  /* file name -> struct seen */
+	struct bl_map *dirty; /* file names to look at; values are unused */
+	bool dirty_all;
+	bool force; /* read files again that look unchanged */
+	bool synced;
+	bool missing;
+	unsigned int pass;
+	int inotify_fd;
+	int folder_watch; /* -1: none */
+	int parent_watch;
+	uint64_t first_change; /* when the oldest change that waits came; 0: none */
+	sd_event *loop;
+	sd_event_source *io;
+	sd_event_source *timer;
+};
+
+bool bl_manifests_is_name(const char *name)
+{
+	static const char *const endings[] = {".yaml", ".yml", ".json"};
+	size_t len = strlen(name);
+
+	if (name[0] == '.' || name[0] == '#')
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		size_t ending = strlen(endings[i]);
+
+		if (len > ending && !strcmp(name + len - ending, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A problem of one subject that has no document to point at. */
+static void report(struct manifests *manifests, const char *subject, const char *text)
+{
+	struct bl_source *source = &manifests->source;
+	struct bl_pos pos = {.file = subject};
+	struct bl_diag diag = BL_DIAG_INIT;
+
+	if (text)
+		bl_diag_add(&diag, BL_SEVERITY_ERROR, &pos, NULL, "%s", text);
+	if (source->handler.report)
+		source->handler.report(source, subject, &diag, source->handler.userdata);
+	bl_diag_done(&diag);
+}
+
+static bool looks_same(const struct seen *seen, const struct stat *st)
+{
+	return seen->dev == st->st_dev && seen->ino == st->st_ino && seen->size == st->st_size &&
+	       !memcmp(&seen->mtime, &st->st_mtim, sizeof(seen->mtime)) &&
+	       !memcmp(&seen->ctime, &st->st_ctim, sizeof(seen->ctime));
+}
+
+static int remember(struct manifests *manifests, const char *name, const struct stat *st)
+{
+	struct seen *seen = bl_map_get_str(manifests->seen, name);
+	int r;
+
+	if (!seen) {
+		seen = calloc(1, sizeof(*seen));
+		if (!seen)
+			return -ENOMEM;
+		r = bl_map_put_str(manifests->seen, name, seen, NULL);
+		if (r < 0) {
+			free(seen);
+			return r;
+		}
+	}
+	*seen = (struct seen){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = st->st_size,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
+		.pass = manifests->pass,
+	};
+	return 0;
+}
+
+static void forget(struct manifests *manifests, const char *name, const char *path)
+{
+	free(bl_map_remove_str(manifests->seen, name));
+	bl_manifest_set_drop(manifests->set, path);
+}
+
+/* A file that is there but cannot be read keeps what it brought before. */
+static int put_unreadable(struct manifests *manifests, const char *path, const char *why, int code)
+{
+	struct bl_object_list none = {0};
+	struct bl_diag diag = BL_DIAG_INIT;
+	struct bl_pos pos = {.file = path};
+	int r;
+
+	bl_diag_add(&diag, BL_SEVERITY_ERROR, &pos, NULL, "cannot read the file: %s",
+		    why ? why : strerror(-code));
+	r = bl_manifest_set_put(manifests->set, path, &none, &diag);
+	bl_diag_done(&diag);
+	return r;
+}
+
+static int put_text(struct manifests *manifests, const char *path, const struct bl_buf *text)
+{
+	_cleanup_(bl_object_list_done) struct bl_object_list objects = {0};
+	struct bl_diag diag = BL_DIAG_INIT;
+	struct bl_pos pos = {.file = path};
+	int r;
+
+	r = bl_decode(path, text->data ? text->data : "", text->len, &bl_limits_default,
+		      BL_DECODE_SKIP_UNKNOWN_KINDS, &objects, &diag);
+	if (r == -ENOMEM) {
+		bl_diag_done(&diag);
+		return r;
+	}
+	if (r < 0 && !diag.error_count)
+		bl_diag_add(&diag, BL_SEVERITY_ERROR, &pos, NULL, "cannot decode the file: %s",
+			    strerror(-r));
+	r = bl_manifest_set_put(manifests->set, path, &objects, &diag);
+	bl_diag_done(&diag);
+	return r;
+}
+
+static int read_file(struct manifests *manifests, const char *path, const struct stat *st)
+{
+	_cleanup_(bl_buf_done) struct bl_buf text = {0};
+	int r;
+
+	if (S_ISDIR(st->st_mode))
+		return put_unreadable(manifests, path, "it is a folder", 0);
+	if (!S_ISREG(st->st_mode))
+		return put_unreadable(manifests, path, "it is no regular file", 0);
+	r = bl_buf_read_file(&text, path, bl_limits_default.bytes);
+	if (r == -EFBIG)
+		return put_unreadable(manifests, path, "it is too large, split it", 0);
+	if (r < 0)
+		return put_unreadable(manifests, path, NULL, r);
+	return put_text(manifests, path, &text);
+}
+
+static int look_at(struct manifests *manifests, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	const struct seen *seen = bl_map_get_str(manifests->seen, name);
+	struct stat st;
+	int r;
+
+	if (asprintf(&path, "%s/%s", manifests->folder, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (stat(path, &st) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR) {
+			forget(manifests, name, path);
+			return 0;
+		}
+		return put_unreadable(manifests, path, NULL, -errno);
+	}
+	if (!seen && bl_map_count(manifests->seen) >= BL_MANIFEST_FILES_MAX) {
+		report(manifests, path, "the folder holds too many manifest files; this one is not read");
+		return 0;
+	}
+	if (seen && !manifests->force && looks_same(seen, &st)) {
+		((struct seen *)seen)->pass = manifests->pass;
+		return 0;
+	}
+	/* The look comes before the reading: a change in between is seen the next time. */
+	r = remember(manifests, name, &st);
+	return r < 0 ? r : read_file(manifests, path, &st);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* Names of a map's keys or of the folder's files, sorted, so that the first file by name is the
+ * first to declare an object. */
+static int add_name(char ***names, size_t *count, const char *name, size_t len)
+{
+	char **grown;
+
+	if ((*count & (*count + 1)) == 0) { /* full at 2^n - 1 */
+		grown = realloc(*names, (*count + 1) * 2 * sizeof(char *));
+		if (!grown)
+			return -ENOMEM;
+		*names = grown;
+	}
+	(*names)[*count] = strndup(name, len);
+	if (!(*names)[*count])
+		return -ENOMEM;
+	(*count)++;
+	return 0;
+}
+
+static int keys_of(const struct bl_map *map, char ***names, size_t *count)
+{
+	const void *key;
+	size_t cursor = 0, len;
+	int r = 0;
+
+	while (r >= 0 && bl_map_next(map, &cursor, &key, &len, NULL))
+		r = add_name(names, count, key, len);
+	return r;
+}
+
+static int list_folder(const char *folder, char ***names, size_t *count)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *item;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	errno = 0;
+	while (r >= 0 && (item = readdir(dir)))
+		if (item->d_type != DT_DIR && bl_manifests_is_name(item->d_name))
+			r = add_name(names, count, item->d_name, strlen(item->d_name));
+	if (r >= 0 && errno)
+		r = -errno;
+	(void)closedir(dir);
+	return r;
+}
+
+static int look_at_names(struct manifests *manifests, char **names, size_t count)
+{
+	int r = 0;
+
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = look_at(manifests, names[i]);
+	return r;
+}
+
+/* Files that an earlier pass met and this one did not. */
+static int drop_unseen(struct manifests *manifests)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r = keys_of(manifests->seen, &names, &count);
+
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		const struct seen *seen = bl_map_get_str(manifests->seen, names[i]);
+		char path[PATH_MAX];
+
+		if (seen->pass == manifests->pass)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", manifests->folder, names[i]);
+		forget(manifests, names[i], path);
+	}
+	free_names(names, count);
+	return r;
+}
+
+static int scan_all(struct manifests *manifests)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r;
+
+	manifests->pass++;
+	r = list_folder(manifests->folder, &names, &count);
+	if (r >= 0)
+		r = look_at_names(manifests, names, count);
+	if (r >= 0)
+		r = drop_unseen(manifests);
+	free_names(names, count);
+	return r;
+}
+
+static int scan_dirty(struct manifests *manifests)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r = keys_of(manifests->dirty, &names, &count);
+
+	if (r >= 0)
+		r = look_at_names(manifests, names, count);
+	free_names(names, count);
+	return r;
+}
+
+/* Puts watches on the folder and on its parent; the parent's tells when the folder is replaced. */
+static int watch_folder(struct manifests *manifests)
+{
+	if (manifests->parent_watch < 0)
+		manifests->parent_watch =
+			inotify_add_watch(manifests->inotify_fd, manifests->parent, PARENT_EVENTS);
+	if (manifests->folder_watch >= 0)
+		return 0;
+	manifests->folder_watch =
+		inotify_add_watch(manifests->inotify_fd, manifests->folder, FOLDER_EVENTS);
+	return manifests->folder_watch < 0 ? -errno : 0;
+}
+
+static void unwatch_folder(struct manifests *manifests)
+{
+	if (manifests->folder_watch >= 0)
+		(void)inotify_rm_watch(manifests->inotify_fd, manifests->folder_watch);
+	manifests->folder_watch = -1;
+	manifests->dirty_all = true;
+}
+
+static int arm(struct manifests *manifests, uint64_t delay)
+{
+	int r = sd_event_source_set_time_relative(manifests->timer, delay);
+
+	return r < 0 ? r : sd_event_source_set_enabled(manifests->timer, SD_EVENT_ONESHOT);
+}
+
+static void say_missing(struct manifests *manifests, int code)
+{
+	char text[256];
+
+	if (manifests->missing)
+		return;
+	manifests->missing = true;
+	(void)snprintf(text, sizeof(text),
+		       "cannot follow the folder of manifests: %s; %s until it is back",
+		       strerror(-code),
+		       manifests->synced ? "what it brought stays in force" : "nothing is changed");
+	report(manifests, manifests->folder, text);
+}
+
+/* Looks at what changed and hands it over. */
+static int scan(struct manifests *manifests)
+{
+	int r = watch_folder(manifests);
+
+	manifests->first_change = 0;
+	if (r >= 0) {
+		r = manifests->dirty_all ? scan_all(manifests) : scan_dirty(manifests);
+		if (r == -ENOENT || r == -ENOTDIR)
+			unwatch_folder(manifests);
+	}
+	if (r < 0) {
+		if (r != -ENOMEM)
+			say_missing(manifests, r);
+		return arm(manifests, MISSING_USEC);
+	}
+	if (manifests->missing)
+		report(manifests, manifests->folder, NULL);
+	manifests->missing = false;
+	manifests->dirty_all = false;
+	manifests->force = false;
+	bl_map_clear(manifests->dirty);
+	r = bl_manifest_set_commit(manifests->set, &manifests->source, !manifests->synced);
+	if (r < 0)
+		return arm(manifests, MISSING_USEC);
+	manifests->synced = true;
+	return 0;
+}
+
+static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	(void)timer;
+	(void)usec;
+	return scan(userdata);
+}
+
+static int schedule(struct manifests *manifests)
+{
+	uint64_t now, delay = SETTLE_USEC;
+	int r = sd_event_now(manifests->loop, CLOCK_MONOTONIC, &now);
+
+	if (r < 0)
+		return r;
+	if (!manifests->first_change)
+		manifests->first_change = now;
+	if (now + delay > manifests->first_change + SETTLE_MAX_USEC)
+		delay = 0;
+	return arm(manifests, delay);
+}
+
+/* Notes what one event means; true when there is something to look at. */
+static bool note_event(struct manifests *manifests, const struct inotify_event *event)
+{
+	const char *name = event->len ? event->name : "";
+
+	if (event->mask & IN_Q_OVERFLOW) {
+		manifests->dirty_all = true;
+		return true;
+	}
+	if (event->wd == manifests->parent_watch) {
+		if (event->mask & IN_IGNORED)
+			manifests->parent_watch = -1;
+		else if (strcmp(name, manifests->base))
+			return false;
+		unwatch_folder(manifests);
+		return true;
+	}
+	if (event->wd != manifests->folder_watch)
+		return false; /* of a watch that was taken away */
+	if (event->mask & IN_IGNORED)
+		manifests->folder_watch = -1;
+	if (event->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) {
+		unwatch_folder(manifests);
+		return true;
+	}
+	if (!strncmp(name, "..", 2)) { /* ..data of a ConfigMap */
+		manifests->dirty_all = true;
+		return true;
+	}
+	if (!bl_manifests_is_name(name))
+		return false;
+	if (bl_map_put_str(manifests->dirty, name, manifests, NULL) < 0)
+		manifests->dirty_all = true;
+	return true;
+}
+
+static int on_inotify(sd_event_source *io, int fd, uint32_t revents, void *userdata)
+{
+	struct manifests *manifests = userdata;
+	union {
+		struct inotify_event event;
+		char bytes[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	} buffer;
+	bool changed = false;
+	ssize_t len;
+
+	(void)io;
+	(void)revents;
+	len = read(fd, &buffer, sizeof(buffer));
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (const char *at = buffer.bytes; at < buffer.bytes + len;) {
+		const struct inotify_event *event = (const void *)at;
+
+		changed |= note_event(manifests, event);
+		at += sizeof(*event) + event->len;
+	}
+	return changed ? schedule(manifests) : 0;
+}
+
+static int start(struct bl_source *source, sd_event *loop, struct bl_err *err)
+{
+	struct manifests *manifests = (struct manifests *)source;
+	int r;
+
+	manifests->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (manifests->inotify_fd < 0)
+		return bl_err_set(err, -errno, "cannot follow '%s': inotify_init1: %m",
+				  manifests->folder);
+	manifests->loop = sd_event_ref(loop);
+	r = sd_event_add_io(loop, &manifests->io, manifests->inotify_fd, EPOLLIN, on_inotify,
+			    manifests);
+	if (r >= 0)
+		r = sd_event_add_time_relative(loop, &manifests->timer, CLOCK_MONOTONIC, 0, 1,
+					       on_timer, manifests);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manifests->timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = scan(manifests);
+	return r < 0 ? bl_err_set(err, r, "cannot follow '%s': %s", manifests->folder, strerror(-r))
+		     : 0;
+}
+
+static void rescan(struct bl_source *source)
+{
+	struct manifests *manifests = (struct manifests *)source;
+
+	manifests->dirty_all = true;
+	manifests->force = true;
+	(void)scan(manifests); /* a failure has set the timer */
+}
+
+static struct bl_source_info info(const struct bl_source *source)
+{
+	const struct manifests *manifests = (const struct manifests *)source;
+
+	return (struct bl_source_info){
+		.name = "manifests",
+		.path = manifests->folder,
+		.synced = manifests->synced,
+		.files = bl_manifest_set_files(manifests->set),
+		.objects = bl_manifest_set_objects(manifests->set),
+		.problems = bl_manifest_set_problems(manifests->set) + manifests->missing,
+	};
+}
+
+static void manifests_free(struct bl_source *source)
+{
+	struct manifests *manifests = (struct manifests *)source;
+	size_t cursor = 0;
+	void *seen;
+
+	sd_event_source_disable_unref(manifests->io);
+	sd_event_source_disable_unref(manifests->timer);
+	sd_event_unref(manifests->loop);
+	bl_close_p(&manifests->inotify_fd);
+	while (manifests->seen && bl_map_next(manifests->seen, &cursor, NULL, NULL, &seen))
+		free(seen);
+	bl_map_free(manifests->seen);
+	bl_map_free(manifests->dirty);
+	bl_manifest_set_free(manifests->set);
+	free(manifests->parent);
+	free(manifests->folder);
+	free(manifests);
+}
+
+static const struct bl_source_ops manifests_ops = {
+	.start = start,
+	.rescan = rescan,
+	.info = info,
+	.free = manifests_free,
+};
+
+/* "a/b/" is "a/b", with parent "a" and name "b"; "b" has the parent ".". */
+static int set_folder(struct manifests *manifests, const char *folder)
+{
+	size_t len = strlen(folder);
+	char *slash;
+
+	while (len > 1 && folder[len - 1] == '/')
+		len--;
+	manifests->folder = strndup(folder, len);
+	if (!manifests->folder)
+		return -ENOMEM;
+	slash = strrchr(manifests->folder, '/');
+	manifests->base = slash ? slash + 1 : manifests->folder;
+	if (!slash)
+		manifests->parent = strdup(".");
+	else
+		manifests->parent = slash == manifests->folder
+					    ? strdup("/")
+					    : strndup(manifests->folder,
+						      (size_t)(slash - manifests->folder));
+	return manifests->parent ? 0 : -ENOMEM;
+}
+
+int bl_manifests_new(const char *folder, const struct bl_source_handler *handler,
+		     struct bl_source **ret)
+{
+	struct manifests *manifests = calloc(1, sizeof(*manifests));
+	int r;
+
+	if (!manifests)
+		return -ENOMEM;
+	manifests->source = (struct bl_source){.ops = &manifests_ops, .handler = *handler};
+	manifests->inotify_fd = -1;
+	manifests->folder_watch = -1;
+	manifests->parent_watch = -1;
+	manifests->dirty_all = true;
+	r = set_folder(manifests, folder);
+	if (r >= 0)
+		r = bl_manifest_set_new(&manifests->set);
+	if (r >= 0)
+		r = bl_map_new(&manifests->seen);
+	if (r >= 0)
+		r = bl_map_new(&manifests->dirty);
+	if (r < 0) {
+		manifests_free(&manifests->source);
+		return r;
+	}
+	*ret = &manifests->source;
+	return 0;
+}
