@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/admission.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "model/codec.h"
+#include "model/pod.h"
+#include "model/validate.h"
+
+static int place_pod(struct bl_object *object, const char *node_name)
+{
+	struct bl_pod *pod = (struct bl_pod *)object;
+
+	if (pod->spec.node_name && pod->spec.node_name[0])
+		return 0;
+	pod->spec.node_name = bl_arena_strdup(object->arena, node_name);
+	return pod->spec.node_name ? 0 : -ENOMEM;
+}
+
+static int give_addresses(struct bl_allocator *allocator, struct bl_object *object,
+			  struct bl_diag *diag)
+{
+	struct bl_err err = {0};
+	int r = bl_allocate(allocator, (struct bl_service *)object, &err);
+
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	bl_diag_add(diag, BL_SEVERITY_ERROR, &object->origin, NULL, "service '%s/%s': %s",
+		    object->meta.ns, object->meta.name, err.text);
+	return -EINVAL;
+}
+
+int bl_admit(const struct bl_store *store, struct bl_allocator *allocator, const char *node_name,
+	     struct bl_object *object, struct bl_diag *diag)
+{
+	const struct bl_object *old =
+		bl_store_find(store, object->kind, object->meta.ns, object->meta.name);
+	int r = bl_validate(object, old, diag);
+
+	if (r < 0)
+		return r;
+	if (object->kind == BL_KIND_POD)
+		return place_pod(object, node_name);
+	if (object->kind == BL_KIND_SERVICE)
+		return give_addresses(allocator, object, diag);
+	return 0;
+}
+
+void bl_unadmit(const struct bl_store *store, struct bl_allocator *allocator,
+		const struct bl_object *object)
+{
+	_cleanup_(bl_object_unref) struct bl_object *clone = NULL;
+	const struct bl_object *old;
+
+	if (object->kind != BL_KIND_SERVICE)
+		return;
+	old = bl_store_find(store, object->kind, object->meta.ns, object->meta.name);
+	bl_allocate_release(allocator, object->meta.ns, object->meta.name);
+	/* The values of the one in force are fixed in it, and nobody took them in between. */
+	if (old && bl_object_clone(old, &clone) >= 0)
+		(void)bl_allocate(allocator, (struct bl_service *)clone, NULL);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From a decoded object to one that may go into the store: checked against the object in force,
+ * with the addresses it needs, on a node. Changes the object and the allocator, or neither.
+ */
+#ifndef AGENT_ADMISSION_H
+#define AGENT_ADMISSION_H
+
+#include "resolve/allocate.h"
+#include "store/store.h"
+
+/* -EINVAL with every problem in `diag`, -ENOMEM. */
+int bl_admit(const struct bl_store *store, struct bl_allocator *allocator, const char *node_name,
+	     struct bl_object *object, struct bl_diag *diag);
+/* Undoes what bl_admit did to the allocator for an object that does not go into the store. */
+void bl_unadmit(const struct bl_store *store, struct bl_allocator *allocator,
+		const struct bl_object *object);
+
+#endif
