@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/cleanup.h"
+
+/* The first cgroup2 mount: field 5 is the mount point, the type follows " - ". */
+static char *find_cgroup(void)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t capacity = 0;
+
+	while (file && getline(&line, &capacity, file) > 0) {
+		char *type = strstr(line, " - cgroup2 "), *at = line;
+
+		if (!type)
+			continue;
+		for (int i = 0; at && i < 4; i++)
+			at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+		if (at)
+			return strndup(at, strcspn(at, " "));
+	}
+	return NULL;
+}
+
+static int default_cidrs(struct bl_agent_config *config)
+{
+	int r;
+
+	if (config->service_cidr_count)
+		return 0;
+	config->service_cidr_count = 2;
+	r = bl_prefix_parse("10.96.0.0/16", &config->service_cidrs[0]);
+	return r < 0 ? r : bl_prefix_parse("fd00:10:96::/112", &config->service_cidrs[1]);
+}
+
+static int check(const struct bl_agent_config *config, struct bl_err *err)
+{
+	if (config->service_cidr_count > 2)
+		return bl_err_set(err, -EINVAL, "at most two service CIDRs are possible");
+	if (config->service_cidr_count == 2 &&
+	    config->service_cidrs[0].addr.family == config->service_cidrs[1].addr.family)
+		return bl_err_set(err, -EINVAL,
+				  "two service CIDRs must be one of IPv4 and one of IPv6");
+	if (config->node_port_first > config->node_port_last)
+		return bl_err_set(err, -EINVAL, "the range of NodePorts %u-%u is empty",
+				  config->node_port_first, config->node_port_last);
+	if (!bl_addr_is_loopback(&config->canary))
+		return bl_err_set(err, -EINVAL,
+				  "the canary address must be a loopback address, or a probe could "
+				  "leave the node");
+	return 0;
+}
+
+int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config *config,
+		     struct bl_err *err)
+{
+	struct bl_agent_config filled = *config;
+	int r = default_cidrs(&filled);
+
+	if (r < 0)
+		return r;
+	if (!filled.bpffs)
+		filled.bpffs = BL_DEFAULT_BPFFS;
+	if (!filled.state_dir)
+		filled.state_dir = BL_DEFAULT_STATE;
+	if (!filled.socket)
+		filled.socket = BL_DEFAULT_SOCKET;
+	if (!filled.node_port_first)
+		filled.node_port_first = 30000;
+	if (!filled.node_port_last)
+		filled.node_port_last = 32767;
+	if (!filled.canary.family)
+		(void)bl_addr_parse("127.254.254.254", &filled.canary);
+	if (!filled.canary_port)
+		filled.canary_port = 9;
+	r = check(&filled, err);
+	if (r < 0)
+		return r;
+	*settings = (struct bl_settings){.config = filled};
+	settings->cgroup = filled.cgroup ? strdup(filled.cgroup) : find_cgroup();
+	settings->config.cgroup = settings->cgroup;
+	return 0;
+}
+
+void bl_settings_done(struct bl_settings *settings)
+{
+	free(settings->cgroup);
+	settings->cgroup = NULL;
+}
+
+struct bl_datapath_config bl_settings_datapath(const struct bl_settings *settings)
+{
+	struct bl_datapath_config config;
+
+	bl_datapath_config_init(&config);
+	config.cgroup = settings->config.cgroup;
+	config.bpffs = settings->config.bpffs;
+	config.refuse_bind = !settings->config.no_refuse_bind;
+	config.remember_peer = !settings->config.no_remember_peer;
+	return config;
+}
+
+static uint32_t kernel_random(void *userdata)
+{
+	uint32_t value = 0;
+
+	(void)userdata;
+	/* Four bytes are never cut short, and the pool is ready long before an agent starts. */
+	(void)!getrandom(&value, sizeof(value), 0);
+	return value;
+}
+
+int bl_settings_allocator(const struct bl_settings *settings, uint32_t (*random_fn)(void *userdata),
+			  void *userdata, struct bl_allocator **ret)
+{
+	struct bl_allocator_config config = {
+		.service_cidrs = settings->config.service_cidrs,
+		.service_cidr_count = settings->config.service_cidr_count,
+		.node_port_first = settings->config.node_port_first,
+		.node_port_last = settings->config.node_port_last,
+		.random = random_fn ? random_fn : kernel_random,
+		.userdata = userdata,
+	};
+
+	return bl_allocator_new(&config, ret);
+}

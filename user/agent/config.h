@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration with every default filled in and every path made absolute where it must be. */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include "agent/agent.h"
+#include "datapath/datapath.h"
+#include "resolve/allocate.h"
+
+#define BL_DEFAULT_BPFFS "/sys/fs/bpf/beeline"
+#define BL_DEFAULT_STATE "/var/lib/beeline"
+#define BL_DEFAULT_SOCKET "/run/beeline.sock"
+
+struct bl_settings {
+	struct bl_agent_config config; /* strings are borrowed, but for the cgroup */
+	char *cgroup;                  /* owned; NULL: there is no cgroup2 mount */
+};
+
+/* -EINVAL when values contradict each other. */
+int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config *config,
+		     struct bl_err *err);
+void bl_settings_done(struct bl_settings *settings);
+static inline void bl_settings_done_p(struct bl_settings *settings)
+{
+	bl_settings_done(settings);
+}
+
+struct bl_datapath_config bl_settings_datapath(const struct bl_settings *settings);
+/* `random` NULL: from the kernel. */
+int bl_settings_allocator(const struct bl_settings *settings, uint32_t (*random)(void *userdata),
+			  void *userdata, struct bl_allocator **ret);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/watch.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "agent/status_error.h"
+#include "model/codec.h"
+
+struct change {
+	enum bl_change type;
+	struct bl_object *object; /* owned references */
+	struct bl_object *old;
+};
+
+struct bl_watcher {
+	struct bl_watches *watches; /* NULL: orphaned, the watches are gone */
+	struct bl_watcher *next;
+	enum bl_kind kind;
+	char *ns;
+	struct bl_selector *selector;
+	struct bl_object **initial; /* owned references, sent first */
+	size_t initial_count;
+	size_t initial_sent;
+	struct change *queue; /* ring of BL_WATCH_QUEUE, made with the first change */
+	size_t queue_first;
+	size_t queue_count;
+	bool expired; /* ends with a 410 */
+	bool finished;
+	bool ended;
+	void (*wake)(void *userdata);
+	void *userdata;
+};
+
+struct bl_watches {
+	struct bl_store *store;
+	struct bl_store_watch *watch;
+	struct change history[BL_WATCH_HISTORY];
+	size_t history_first;
+	size_t history_count;
+	uint64_t forgotten; /* changes up to this version are not remembered */
+	struct bl_watcher *watchers;
+	size_t count;
+};
+
+static void change_done(struct change *change)
+{
+	bl_object_unref(change->object);
+	bl_object_unref(change->old);
+	*change = (struct change){0};
+}
+
+static bool in_scope(const struct bl_watcher *watcher, const struct bl_object *object)
+{
+	return object->kind == watcher->kind &&
+	       (!watcher->ns || (object->meta.ns && !strcmp(object->meta.ns, watcher->ns)));
+}
+
+static bool selects(const struct bl_watcher *watcher, const struct bl_object *object)
+{
+	return object && bl_selector_match(watcher->selector, object);
+}
+
+/* What a change means to a watcher that sees only what its selector matches. */
+static enum bl_change seen_as(const struct bl_watcher *watcher, const struct change *change)
+{
+	bool before = change->type != BL_CHANGE_ADDED && selects(watcher, change->old);
+	bool after = change->type != BL_CHANGE_DELETED && selects(watcher, change->object);
+
+	if (before && after)
+		return BL_CHANGE_MODIFIED;
+	if (after)
+		return BL_CHANGE_ADDED;
+	return before ? BL_CHANGE_DELETED : BL_CHANGE_NONE;
+}
+
+static void wake(struct bl_watcher *watcher)
+{
+	if (watcher->wake)
+		watcher->wake(watcher->userdata);
+}
+
+static void clear_queue(struct bl_watcher *watcher)
+{
+	while (watcher->queue_count) {
+		change_done(&watcher->queue[watcher->queue_first]);
+		watcher->queue_first = (watcher->queue_first + 1) % BL_WATCH_QUEUE;
+		watcher->queue_count--;
+	}
+}
+
+static void offer(struct bl_watcher *watcher, const struct change *change)
+{
+	enum bl_change type;
+
+	if (watcher->expired || watcher->finished || !in_scope(watcher, change->object))
+		return;
+	type = seen_as(watcher, change);
+	if (type == BL_CHANGE_NONE)
+		return;
+	if (!watcher->queue)
+		watcher->queue = calloc(BL_WATCH_QUEUE, sizeof(*watcher->queue));
+	if (!watcher->queue || watcher->queue_count == BL_WATCH_QUEUE) {
+		watcher->expired = true;
+		clear_queue(watcher);
+	} else {
+		size_t at = (watcher->queue_first + watcher->queue_count++) % BL_WATCH_QUEUE;
+
+		watcher->queue[at] =
+			(struct change){.type = type, .object = bl_object_ref(change->object)};
+	}
+	wake(watcher);
+}
+
+static void remember(struct bl_watches *watches, const struct change *change)
+{
+	size_t at;
+
+	if (watches->history_count == BL_WATCH_HISTORY) {
+		struct change *oldest = &watches->history[watches->history_first];
+
+		watches->forgotten = oldest->object->meta.resource_version;
+		change_done(oldest);
+		watches->history_first = (watches->history_first + 1) % BL_WATCH_HISTORY;
+		watches->history_count--;
+	}
+	at = (watches->history_first + watches->history_count++) % BL_WATCH_HISTORY;
+	watches->history[at] = (struct change){
+		.type = change->type,
+		.object = bl_object_ref(change->object),
+		.old = change->old ? bl_object_ref(change->old) : NULL,
+	};
+}
+
+static void on_event(const struct bl_event *event, void *userdata)
+{
+	struct bl_watches *watches = userdata;
+	struct change change = {
+		.type = event->change,
+		.object = event->object,
+		/* For DELETED the object itself is what was there. */
+		.old = event->old ? (struct bl_object *)event->old : event->object,
+	};
+
+	remember(watches, &change);
+	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next)
+		offer(watcher, &change);
+}
+
+int bl_watches_new(struct bl_store *store, struct bl_watches **ret)
+{
+	struct bl_watches *watches = calloc(1, sizeof(*watches));
+	int r;
+
+	if (!watches)
+		return -ENOMEM;
+	watches->store = store;
+	watches->forgotten = bl_store_version(store);
+	r = bl_store_watch_add(store, on_event, watches, &watches->watch);
+	if (r < 0) {
+		free(watches);
+		return r;
+	}
+	*ret = watches;
+	return 0;
+}
+
+struct bl_watches *bl_watches_free(struct bl_watches *watches)
+{
+	if (!watches)
+		return NULL;
+	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next)
+		watcher->watches = NULL;
+	bl_store_watch_remove(watches->store, watches->watch);
+	for (size_t i = 0; i < BL_WATCH_HISTORY; i++)
+		change_done(&watches->history[i]);
+	free(watches);
+	return NULL;
+}
+
+size_t bl_watches_count(const struct bl_watches *watches)
+{
+	return watches->count;
+}
+
+static int snapshot(struct bl_watches *watches, struct bl_watcher *watcher)
+{
+	_cleanup_free_ const struct bl_object **items = NULL;
+	size_t count = 0;
+	int r = bl_store_list(watches->store, watcher->kind, watcher->ns, &items, &count);
+
+	if (r < 0)
+		return r;
+	watcher->initial = calloc(count + 1, sizeof(*watcher->initial));
+	if (!watcher->initial)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (selects(watcher, items[i]))
+			watcher->initial[watcher->initial_count++] =
+				bl_object_ref((struct bl_object *)items[i]);
+	return 0;
+}
+
+static void replay(struct bl_watches *watches, struct bl_watcher *watcher, uint64_t version)
+{
+	/* A version from the future is one of an agent that ran before this one. */
+	if (version < watches->forgotten || version > bl_store_version(watches->store)) {
+		watcher->expired = true;
+		return;
+	}
+	for (size_t i = 0; i < watches->history_count; i++) {
+		const struct change *change =
+			&watches->history[(watches->history_first + i) % BL_WATCH_HISTORY];
+
+		if (change->object->meta.resource_version > version)
+			offer(watcher, change);
+	}
+}
+
+int bl_watcher_open(struct bl_watches *watches, const struct bl_watch_request *request,
+		    struct bl_watcher **ret)
+{
+	struct bl_watcher *watcher;
+	int r = 0;
+
+	if (watches->count >= BL_WATCHERS_MAX) {
+		bl_selector_free(request->selector);
+		return -EUSERS;
+	}
+	watcher = calloc(1, sizeof(*watcher));
+	if (!watcher) {
+		bl_selector_free(request->selector);
+		return -ENOMEM;
+	}
+	watcher->kind = request->kind;
+	watcher->selector = request->selector;
+	watcher->ns = request->ns ? strdup(request->ns) : NULL;
+	if (request->ns && !watcher->ns)
+		r = -ENOMEM;
+	if (r >= 0 && request->from_start)
+		r = snapshot(watches, watcher);
+	if (r < 0) {
+		bl_watcher_close(watcher);
+		return r;
+	}
+	if (!request->from_start)
+		replay(watches, watcher, request->version);
+	watcher->wake = request->wake;
+	watcher->userdata = request->userdata;
+	watcher->watches = watches;
+	watcher->next = watches->watchers;
+	watches->watchers = watcher;
+	watches->count++;
+	*ret = watcher;
+	return 0;
+}
+
+struct bl_watcher *bl_watcher_close(struct bl_watcher *watcher)
+{
+	if (!watcher)
+		return NULL;
+	if (watcher->watches) {
+		struct bl_watcher **link = &watcher->watches->watchers;
+
+		while (*link != watcher)
+			link = &(*link)->next;
+		*link = watcher->next;
+		watcher->watches->count--;
+	}
+	for (size_t i = watcher->initial_sent; i < watcher->initial_count; i++)
+		bl_object_unref(watcher->initial[i]);
+	free(watcher->initial);
+	clear_queue(watcher);
+	free(watcher->queue);
+	bl_selector_free(watcher->selector);
+	free(watcher->ns);
+	free(watcher);
+	return NULL;
+}
+
+void bl_watcher_set_wake(struct bl_watcher *watcher, void (*wake_fn)(void *userdata),
+			 void *userdata)
+{
+	watcher->wake = wake_fn;
+	watcher->userdata = userdata;
+}
+
+static void add_line(struct bl_buf *buf, enum bl_change type, const struct bl_object *object)
+{
+	static const char *const names[] = {
+		[BL_CHANGE_ADDED] = "ADDED",
+		[BL_CHANGE_MODIFIED] = "MODIFIED",
+		[BL_CHANGE_DELETED] = "DELETED",
+	};
+	struct json_object *json = NULL;
+
+	if (bl_encode_json(object, &json) < 0) {
+		buf->failed = true;
+		return;
+	}
+	bl_buf_addf(buf, "{\"type\":\"%s\",\"object\":", names[type]);
+	bl_buf_add_str(buf, json_object_to_json_string_ext(
+				    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	bl_buf_add_str(buf, "}\n");
+	json_object_put(json);
+}
+
+static void add_expired(struct bl_buf *buf)
+{
+	bl_buf_add_str(buf, "{\"type\":\"ERROR\",\"object\":");
+	bl_status_error(buf, 410, "Expired",
+			"too old resource version, or too slow a reader; list again", NULL, NULL);
+	bl_buf_add_str(buf, "}\n");
+}
+
+int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max)
+{
+	size_t start = buf->len;
+
+	if (watcher->ended)
+		return -EPIPE;
+	while (watcher->initial_sent < watcher->initial_count && buf->len < max) {
+		struct bl_object *object = watcher->initial[watcher->initial_sent++];
+
+		add_line(buf, BL_CHANGE_ADDED, object);
+		bl_object_unref(object);
+	}
+	while (watcher->queue_count && buf->len < max) {
+		struct change *change = &watcher->queue[watcher->queue_first];
+
+		add_line(buf, change->type, change->object);
+		change_done(change);
+		watcher->queue_first = (watcher->queue_first + 1) % BL_WATCH_QUEUE;
+		watcher->queue_count--;
+	}
+	if (buf->len < max && (watcher->expired || watcher->finished)) {
+		watcher->ended = true;
+		if (watcher->expired)
+			add_expired(buf);
+	}
+	if (buf->failed)
+		return -EPIPE;
+	if (buf->len > start)
+		return 1;
+	return watcher->ended ? -EPIPE : 0;
+}
+
+void bl_watcher_finish(struct bl_watcher *watcher)
+{
+	watcher->finished = true;
+	wake(watcher);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Everything that a running agent owns, for the parts that show it (status, metrics, the REST
+ * paths). Only agent.c makes and ends it; the others read, and change objects through the catalog.
+ */
+#ifndef AGENT_WIRING_H
+#define AGENT_WIRING_H
+
+#include "agent/agent.h"
+#include "agent/allocations.h"
+#include "agent/canary.h"
+#include "agent/catalog.h"
+#include "agent/config.h"
+#include "agent/netns_pods.h"
+#include "agent/node.h"
+#include "agent/problems.h"
+#include "agent/reconcile.h"
+#include "agent/server.h"
+#include "agent/watch.h"
+#include "datapath/datapath.h"
+#include "source/source.h"
+
+#define BL_AGENT_SOURCES 2 /* manifests, API */
+
+struct bl_agent {
+	struct bl_settings settings;
+	int64_t started_s;
+	uint64_t started_us; /* CLOCK_MONOTONIC */
+	int lock_fd;
+	sd_event *loop;
+	struct bl_problems *problems;
+	struct bl_store *store;
+	struct bl_allocator *allocator;
+	struct bl_allocations allocations;
+	struct bl_node_watch *node;
+	struct bl_catalog *catalog;
+	struct bl_datapath *datapath;
+	struct bl_plan *plan;
+	struct bl_canary *canary; /* NULL in a dry run */
+	struct bl_reconcile *reconcile;
+	struct bl_netns_pods *netns_pods;
+	struct bl_watches *watches;
+	struct bl_server *server;
+	struct bl_source *sources[BL_AGENT_SOURCES]; /* NULL: not used */
+	bool synced[BL_AGENT_SOURCES];
+	sd_event_source *settle; /* tries again what the state folder refused */
+};
+
+#endif
