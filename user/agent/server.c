@@ -21,6 +21,7 @@ struct bl_server {
 	sd_event_source *timer;
 	bl_request_fn *handle;
 	void *userdata;
+	struct stream *streams;
 };
 
 /* One request while its body arrives. */
@@ -32,6 +33,7 @@ struct pending {
 /* One watch that is being sent. */
 struct stream {
 	struct bl_server *server;
+	struct stream *next;
 	struct MHD_Connection *connection;
 	struct bl_watcher *watcher;
 	struct bl_buf text;
@@ -135,7 +137,12 @@ static ssize_t read_stream(void *userdata, uint64_t position, char *to, size_t m
 static void free_stream(void *userdata)
 {
 	struct stream *stream = userdata;
+	struct stream **link = &stream->server->streams;
 
+	while (*link && *link != stream)
+		link = &(*link)->next;
+	if (*link)
+		*link = stream->next;
 	sd_event_source_disable_unref(stream->timeout);
 	bl_watcher_close(stream->watcher);
 	bl_buf_done(&stream->text);
@@ -157,6 +164,8 @@ static struct MHD_Response *stream_response(struct bl_server *server,
 	stream->server = server;
 	stream->connection = connection;
 	stream->watcher = TAKE_PTR(reply->watcher);
+	stream->next = server->streams;
+	server->streams = stream;
 	bl_watcher_set_wake(stream->watcher, on_wake, stream);
 	if (reply->timeout_s &&
 	    sd_event_add_time_relative(server->loop, &stream->timeout, CLOCK_MONOTONIC,
@@ -336,10 +345,20 @@ int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void 
 	return 0;
 }
 
+/* Ends the streams in order: the library forbids to stop while connections are suspended. */
+static void end_streams(struct bl_server *server)
+{
+	for (struct stream *stream = server->streams; stream; stream = stream->next)
+		bl_watcher_finish(stream->watcher);
+	for (int i = 0; server->daemon && server->streams && i < 10; i++)
+		(void)MHD_run(server->daemon);
+}
+
 struct bl_server *bl_server_free(struct bl_server *server)
 {
 	if (!server)
 		return NULL;
+	end_streams(server);
 	sd_event_source_disable_unref(server->io);
 	sd_event_source_disable_unref(server->timer);
 	if (server->daemon)

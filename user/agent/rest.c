@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/rest.h"
+
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "agent/status_error.h"
+#include "agent/version.h"
+#include "model/codec.h"
+
+#define CORE "/api/v1"
+#define DISCOVERY_GROUP "discovery.k8s.io"
+#define DISCOVERY "/apis/" DISCOVERY_GROUP "/v1"
+
+struct bl_source_name bl_rest_name(const struct bl_rest_target *target)
+{
+	return (struct bl_source_name){
+		.kind = target->kind,
+		.ns = target->ns[0] ? target->ns : NULL,
+		.name = target->name,
+	};
+}
+
+void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_rest_target *target,
+		   const char *format, ...)
+{
+	struct bl_source_name about;
+	char message[BL_ERR_TEXT];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (target)
+		about = bl_rest_name(target);
+	reply->code = code;
+	bl_status_error(&reply->body, code, bl_status_reason(code), message,
+			target ? &about : NULL, NULL);
+}
+
+void bl_rest_json(struct bl_reply *reply, unsigned int code, struct json_object *json)
+{
+	reply->code = code;
+	bl_buf_add_str(&reply->body,
+		       json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+								    JSON_C_TO_STRING_NOSLASHESCAPE));
+	bl_buf_add_str(&reply->body, "\n");
+	json_object_put(json);
+}
+
+void bl_rest_object(struct bl_reply *reply, unsigned int code, const struct bl_object *object)
+{
+	struct json_object *json = NULL;
+
+	if (bl_encode_json(object, &json) < 0)
+		bl_rest_error(reply, 500, NULL, "no memory to show the object");
+	else
+		bl_rest_json(reply, code, json);
+}
+
+struct json_object *bl_rest_time(int64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+	char text[40];
+
+	if (!seconds || !gmtime_r(&when, &parts) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts))
+		return NULL;
+	return json_object_new_string(text);
+}
+
+/* The next part of a path; false at its end. Parts that do not fit are no names. */
+static bool next_part(const char **at, char *part, size_t size)
+{
+	size_t len;
+
+	if (**at != '/')
+		return false;
+	len = strcspn(*at + 1, "/");
+	if (!len || len >= size)
+		return false;
+	memcpy(part, *at + 1, len);
+	part[len] = '\0';
+	*at += len + 1;
+	return true;
+}
+
+static bool kind_of(const char *plural, bool discovery, enum bl_kind *ret)
+{
+	for (int i = 0; i < BL_KIND_COUNT; i++) {
+		const struct bl_kind_info *info = bl_kind_info((enum bl_kind)i);
+
+		if (strcmp(info->plural, plural) || strcmp(info->api_version, "v1") != discovery)
+			continue;
+		*ret = (enum bl_kind)i;
+		return true;
+	}
+	return false;
+}
+
+/* "/services", "/namespaces/NS/services/NAME" ... after the group's prefix. */
+static bool parse_target(const char *path, bool discovery, struct bl_rest_target *target)
+{
+	char part[256];
+
+	*target = (struct bl_rest_target){0};
+	if (!next_part(&path, part, sizeof(part)))
+		return false;
+	if (!strcmp(part, "namespaces")) {
+		const char *rest = path;
+		char ns[256], plural[256];
+
+		if (next_part(&rest, ns, sizeof(ns)) && next_part(&rest, plural, sizeof(plural))) {
+			memcpy(target->ns, ns, sizeof(ns));
+			memcpy(part, plural, sizeof(plural));
+			path = rest;
+		}
+	}
+	if (!kind_of(part, discovery, &target->kind))
+		return false;
+	if (target->ns[0] && !bl_kind_info(target->kind)->namespaced)
+		return false;
+	if (*path && !next_part(&path, target->name, sizeof(target->name)))
+		return false;
+	/* An object of a namespaced kind is never addressed without its namespace. */
+	if (target->name[0] && !target->ns[0] && bl_kind_info(target->kind)->namespaced)
+		return false;
+	return !*path;
+}
+
+static bool is_true(const char *text)
+{
+	return text && (!strcmp(text, "1") || !strcmp(text, "true"));
+}
+
+static void not_allowed(struct bl_reply *reply, const char *allow)
+{
+	bl_rest_error(reply, 405, NULL, "this path takes %s", allow);
+	reply->allow = allow;
+}
+
+static void serve_collection(struct bl_agent *agent, const struct bl_request *request,
+			     const struct bl_rest_target *target, struct bl_reply *reply)
+{
+	bool namespaced = bl_kind_info(target->kind)->namespaced;
+
+	if (!strcmp(request->method, "GET")) {
+		if (is_true(bl_request_query(request, "watch")))
+			bl_rest_watch(agent, request, target, reply);
+		else
+			bl_rest_list(agent, request, target, reply);
+	} else if (!strcmp(request->method, "POST") && (target->ns[0] || !namespaced)) {
+		bl_rest_create(agent, request, target, reply);
+	} else {
+		not_allowed(reply, target->ns[0] || !namespaced ? "GET, POST" : "GET");
+	}
+}
+
+static void serve_object(struct bl_agent *agent, const struct bl_request *request,
+			 const struct bl_rest_target *target, struct bl_reply *reply)
+{
+	if (!strcmp(request->method, "GET"))
+		bl_rest_get(agent, target, reply);
+	else if (!strcmp(request->method, "PUT"))
+		bl_rest_replace(agent, request, target, reply);
+	else if (!strcmp(request->method, "PATCH"))
+		bl_rest_patch(agent, request, target, reply);
+	else if (!strcmp(request->method, "DELETE"))
+		bl_rest_delete(agent, request, target, reply);
+	else
+		not_allowed(reply, "GET, PUT, PATCH, DELETE");
+}
+
+static struct json_object *strings(const char *const *items, size_t count)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(list, json_object_new_string(items[i]));
+	return list;
+}
+
+static void serve_version(struct bl_reply *reply)
+{
+	struct json_object *json = json_object_new_object();
+	struct utsname host;
+	char platform[160];
+
+	(void)uname(&host);
+	(void)snprintf(platform, sizeof(platform), "linux/%s",
+		       !strcmp(host.machine, "x86_64")	  ? "amd64"
+		       : !strcmp(host.machine, "aarch64") ? "arm64"
+							  : host.machine);
+	/* kubectl compares these with its own version: the API that is spoken is the one of 1.36. */
+	json_object_object_add(json, "major", json_object_new_string("1"));
+	json_object_object_add(json, "minor", json_object_new_string("36"));
+	json_object_object_add(json, "gitVersion",
+			       json_object_new_string("v1.36.0+beeline-" BL_VERSION));
+	json_object_object_add(json, "platform", json_object_new_string(platform));
+	bl_rest_json(reply, 200, json);
+}
+
+static void serve_api(struct bl_reply *reply)
+{
+	static const char *const versions[] = {"v1"};
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "kind", json_object_new_string("APIVersions"));
+	json_object_object_add(json, "versions", strings(versions, 1));
+	bl_rest_json(reply, 200, json);
+}
+
+static void serve_apis(struct bl_reply *reply)
+{
+	struct json_object *json = json_object_new_object(), *groups = json_object_new_array();
+	struct json_object *group = json_object_new_object(), *version = json_object_new_object();
+	struct json_object *versions = json_object_new_array();
+
+	json_object_object_add(version, "groupVersion",
+			       json_object_new_string(DISCOVERY_GROUP "/v1"));
+	json_object_object_add(version, "version", json_object_new_string("v1"));
+	json_object_array_add(versions, json_object_get(version));
+	json_object_object_add(group, "name", json_object_new_string(DISCOVERY_GROUP));
+	json_object_object_add(group, "versions", versions);
+	json_object_object_add(group, "preferredVersion", version);
+	json_object_array_add(groups, group);
+	json_object_object_add(json, "kind", json_object_new_string("APIGroupList"));
+	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
+	json_object_object_add(json, "groups", groups);
+	bl_rest_json(reply, 200, json);
+}
+
+static struct json_object *resource_of(const struct bl_kind_info *info)
+{
+	static const char *const verbs[] = {"create", "delete", "get",	"list",
+					    "patch",  "update", "watch"};
+	struct json_object *resource = json_object_new_object();
+
+	json_object_object_add(resource, "name", json_object_new_string(info->plural));
+	json_object_object_add(resource, "singularName", json_object_new_string(info->singular));
+	json_object_object_add(resource, "namespaced", json_object_new_boolean(info->namespaced));
+	json_object_object_add(resource, "kind", json_object_new_string(info->kind));
+	json_object_object_add(resource, "verbs", strings(verbs, ARRAY_SIZE(verbs)));
+	if (info->short_name)
+		json_object_object_add(resource, "shortNames", strings(&info->short_name, 1));
+	return resource;
+}
+
+static void serve_resources(struct bl_reply *reply, const char *version)
+{
+	struct json_object *json = json_object_new_object(), *list = json_object_new_array();
+
+	for (int i = 0; i < BL_KIND_COUNT; i++)
+		if (!strcmp(bl_kind_info((enum bl_kind)i)->api_version, version))
+			json_object_array_add(list, resource_of(bl_kind_info((enum bl_kind)i)));
+	json_object_object_add(json, "kind", json_object_new_string("APIResourceList"));
+	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
+	json_object_object_add(json, "groupVersion", json_object_new_string(version));
+	json_object_object_add(json, "resources", list);
+	bl_rest_json(reply, 200, json);
+}
+
+static void serve_livez(struct bl_reply *reply)
+{
+	reply->content_type = "text/plain; charset=utf-8";
+	bl_buf_add_str(&reply->body, "ok\n");
+}
+
+enum fixed_path {
+	PATH_VERSION,
+	PATH_API,
+	PATH_APIS,
+	PATH_CORE,
+	PATH_DISCOVERY,
+	PATH_LIVEZ,
+	PATH_READYZ,
+	PATH_HEALTHZ,
+	PATH_METRICS,
+	PATH_STATUS,
+	PATH_VERIFY,
+	PATH_PLAN,
+	PATH_ENV,
+	PATH_CONNECTIONS,
+	PATH_COUNT,
+};
+
+static const char *const fixed_paths[PATH_COUNT] = {
+	[PATH_VERSION] = "/version",
+	[PATH_API] = "/api",
+	[PATH_APIS] = "/apis",
+	[PATH_CORE] = CORE,
+	[PATH_DISCOVERY] = DISCOVERY,
+	[PATH_LIVEZ] = "/livez",
+	[PATH_READYZ] = "/readyz",
+	[PATH_HEALTHZ] = "/healthz",
+	[PATH_METRICS] = "/metrics",
+	[PATH_STATUS] = "/beeline/v1/status",
+	[PATH_VERIFY] = "/beeline/v1/verify",
+	[PATH_PLAN] = "/beeline/v1/plan",
+	[PATH_ENV] = "/beeline/v1/env",
+	[PATH_CONNECTIONS] = "/beeline/v1/connections",
+};
+
+static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
+			const struct bl_request *request, struct bl_reply *reply)
+{
+	switch (path) {
+	case PATH_VERSION:
+		return serve_version(reply);
+	case PATH_API:
+		return serve_api(reply);
+	case PATH_APIS:
+		return serve_apis(reply);
+	case PATH_CORE:
+		return serve_resources(reply, "v1");
+	case PATH_DISCOVERY:
+		return serve_resources(reply, DISCOVERY_GROUP "/v1");
+	case PATH_LIVEZ:
+		return serve_livez(reply);
+	case PATH_READYZ:
+		return bl_own_readyz(agent, reply);
+	case PATH_HEALTHZ:
+		return bl_own_healthz(agent, reply);
+	case PATH_METRICS:
+		return bl_metrics_reply(agent, reply);
+	case PATH_STATUS:
+		return bl_status_reply(agent, reply);
+	case PATH_VERIFY:
+		return bl_own_verify(agent, reply);
+	case PATH_PLAN:
+		return bl_own_plan(agent, reply);
+	case PATH_ENV:
+		return bl_own_env(agent, request, reply);
+	case PATH_CONNECTIONS:
+		return bl_own_connections(agent, request, reply);
+	case PATH_COUNT:
+		break;
+	}
+}
+
+static bool serve_objects(struct bl_agent *agent, const struct bl_request *request,
+			  struct bl_reply *reply)
+{
+	struct bl_rest_target target;
+	const char *path = request->path;
+	bool discovery = !strncmp(path, DISCOVERY "/", strlen(DISCOVERY "/"));
+
+	if (discovery)
+		path += strlen(DISCOVERY);
+	else if (!strncmp(path, CORE "/", strlen(CORE "/")))
+		path += strlen(CORE);
+	else
+		return false;
+	if (!parse_target(path, discovery, &target))
+		return false;
+	if (target.name[0])
+		serve_object(agent, request, &target, reply);
+	else
+		serve_collection(agent, request, &target, reply);
+	return true;
+}
+
+void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, void *userdata)
+{
+	for (int i = 0; i < PATH_COUNT; i++) {
+		if (strcmp(request->path, fixed_paths[i]))
+			continue;
+		if (strcmp(request->method, "GET"))
+			not_allowed(reply, "GET");
+		else
+			serve_fixed(userdata, (enum fixed_path)i, request, reply);
+		return;
+	}
+	if (!serve_objects(userdata, request, reply))
+		bl_rest_error(reply, 404, NULL, "there is nothing at '%.200s'", request->path);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The paths of docs/api.md: from a request to an answer. rest.c finds the route, rest_read.c and
+ * rest_write.c serve objects as Kubernetes does, own.c, status.c and metrics.c what is beeline's.
+ */
+#ifndef AGENT_REST_H
+#define AGENT_REST_H
+
+#include "agent/server.h"
+#include "agent/wiring.h"
+
+struct json_object;
+
+/* For bl_server_new; userdata is the agent. */
+void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, void *userdata);
+
+/* An object path, taken apart. */
+struct bl_rest_target {
+	enum bl_kind kind;
+	char ns[256];   /* "": all namespaces, or a kind without */
+	char name[256]; /* "": the collection */
+};
+
+/* Answers of rest_read.c and rest_write.c. */
+void bl_rest_list(struct bl_agent *agent, const struct bl_request *request,
+		  const struct bl_rest_target *target, struct bl_reply *reply);
+void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
+		   const struct bl_rest_target *target, struct bl_reply *reply);
+void bl_rest_get(struct bl_agent *agent, const struct bl_rest_target *target,
+		 struct bl_reply *reply);
+void bl_rest_create(struct bl_agent *agent, const struct bl_request *request,
+		    const struct bl_rest_target *target, struct bl_reply *reply);
+void bl_rest_replace(struct bl_agent *agent, const struct bl_request *request,
+		     const struct bl_rest_target *target, struct bl_reply *reply);
+void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
+		   const struct bl_rest_target *target, struct bl_reply *reply);
+void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
+		    const struct bl_rest_target *target, struct bl_reply *reply);
+
+/* Answers of own.c, status.c and metrics.c. */
+void bl_own_healthz(struct bl_agent *agent, struct bl_reply *reply);
+void bl_own_readyz(struct bl_agent *agent, struct bl_reply *reply);
+void bl_own_verify(struct bl_agent *agent, struct bl_reply *reply);
+void bl_own_plan(struct bl_agent *agent, struct bl_reply *reply);
+void bl_own_env(struct bl_agent *agent, const struct bl_request *request, struct bl_reply *reply);
+void bl_own_connections(struct bl_agent *agent, const struct bl_request *request,
+			struct bl_reply *reply);
+void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply);
+void bl_metrics_reply(struct bl_agent *agent, struct bl_reply *reply);
+
+/* Shared. The reply gets a Status object; the format is the message. */
+void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_rest_target *target,
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Takes the tree. */
+void bl_rest_json(struct bl_reply *reply, unsigned int code, struct json_object *json);
+void bl_rest_object(struct bl_reply *reply, unsigned int code, const struct bl_object *object);
+struct bl_source_name bl_rest_name(const struct bl_rest_target *target);
+/* "2026-11-23T07:15:22Z", or JSON null for 0. */
+struct json_object *bl_rest_time(int64_t seconds);
+
+#endif
