@@ -139,17 +139,13 @@ int bl_catalog_give_away(struct bl_catalog *catalog, const struct bl_source_name
 	return 0;
 }
 
-/* A Namespace for names that manifests use, as nobody writes one for a single node. */
-static int ensure_namespace(struct bl_catalog *catalog, const char *ns)
+int bl_catalog_make_namespace(const char *ns, struct bl_object **ret)
 {
 	_cleanup_(bl_object_list_done) struct bl_object_list list = {0};
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
-	struct bl_source_name name = {BL_KIND_NAMESPACE, NULL, ns};
 	struct bl_diag diag = BL_DIAG_INIT;
 	int r;
 
-	if (find(catalog, &name))
-		return 0;
 	/* A namespace's name holds nothing that JSON would have to escape: it was validated. */
 	bl_buf_addf(&text,
 		    "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"},"
@@ -162,7 +158,21 @@ static int ensure_namespace(struct bl_catalog *catalog, const char *ns)
 	if (r < 0)
 		return r;
 	list.items[0]->origin = (struct bl_pos){0};
-	return bl_catalog_put_own(catalog, list.items[0]);
+	*ret = bl_object_ref(list.items[0]);
+	return 0;
+}
+
+/* Nobody writes Namespaces for a single node: the names that objects use are enough. */
+static int ensure_namespace(struct bl_catalog *catalog, const char *ns)
+{
+	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
+	struct bl_source_name name = {BL_KIND_NAMESPACE, NULL, ns};
+	int r;
+
+	if (find(catalog, &name))
+		return 0;
+	r = bl_catalog_make_namespace(ns, &object);
+	return r < 0 ? r : bl_catalog_put_own(catalog, object);
 }
 
 static void wait_for_better(struct bl_catalog *catalog, struct bl_object *object, const char *label)

@@ -52,6 +52,8 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *name,
 		      uint64_t resource_version, bool dry_run, struct bl_err *err);
 
+int bl_catalog_make_namespace(const char *ns, struct bl_object **ret);
+
 /* Objects that the agent makes. Put replaces only what the agent made before. */
 int bl_catalog_put_own(struct bl_catalog *catalog, struct bl_object *object);
 void bl_catalog_remove_own(struct bl_catalog *catalog, const struct bl_source_name *name);

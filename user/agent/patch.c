@@ -38,29 +38,6 @@ int bl_json_parse(const char *text, size_t len, struct json_object **ret, struct
 	return 0;
 }
 
-void bl_json_merge(struct json_object *target, struct json_object *patch)
-{
-	json_object_object_foreach(patch, key, value)
-	{
-		struct json_object *old = NULL;
-
-		if (!value) {
-			json_object_object_del(target, key);
-			continue;
-		}
-		if (!json_object_is_type(value, json_type_object)) {
-			json_object_object_add(target, key, json_object_get(value));
-			continue;
-		}
-		if (!json_object_object_get_ex(target, key, &old) ||
-		    !json_object_is_type(old, json_type_object)) {
-			old = json_object_new_object();
-			json_object_object_add(target, key, old);
-		}
-		bl_json_merge(old, value);
-	}
-}
-
 static bool among(const char *key, const char *const *names)
 {
 	for (; *names; names++)

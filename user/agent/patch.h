@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* JSON from clients, and JSON merge patches (RFC 7386). */
+/* JSON texts from clients; how they are merged is model/codec.h's. */
 #ifndef AGENT_PATCH_H
 #define AGENT_PATCH_H
 
@@ -12,8 +12,6 @@ struct json_object;
 
 /* The whole text must be one JSON object. -EINVAL with words. */
 int bl_json_parse(const char *text, size_t len, struct json_object **ret, struct bl_err *err);
-/* Changes `target` in place; both are objects. */
-void bl_json_merge(struct json_object *target, struct json_object *patch);
 /* Does the patch touch nothing but labels and annotations (and name the object)? */
 bool bl_json_touches_only_labels(struct json_object *patch);
 

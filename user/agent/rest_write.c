@@ -221,24 +221,31 @@ void bl_rest_replace(struct bl_agent *agent, const struct bl_request *request,
 static struct json_object *patched(const struct bl_object *old, const struct bl_request *request,
 				   const struct bl_rest_target *target, struct bl_reply *reply)
 {
-	struct json_object *json = NULL, *patch = NULL;
+	struct json_object *json = NULL, *patch = NULL, *merged = NULL;
 	struct bl_err err = {0};
+	int r;
 
 	if (bl_json_parse(request->body, request->body_len, &patch, &err) < 0) {
 		bl_rest_error(reply, 400, target, "%s", err.text);
 		return NULL;
 	}
 	if (!has_type(request, "application/merge-patch+json") &&
-	    !bl_json_touches_only_labels(patch))
+	    !bl_json_touches_only_labels(patch)) {
 		bl_rest_error(reply, 415, target,
 			      "a strategic merge patch may change labels and annotations only; "
 			      "send application/merge-patch+json");
-	else if (bl_encode_json(old, &json) < 0)
-		bl_rest_error(reply, 500, target, "no memory for the object");
-	else
-		bl_json_merge(json, patch);
+	} else {
+		r = bl_encode_json(old, &json);
+		if (r >= 0)
+			r = bl_json_merge_patch(json, patch, &merged);
+		if (r == -E2BIG)
+			bl_rest_error(reply, 413, target, "the patch is nested too deeply");
+		else if (r < 0)
+			bl_rest_error(reply, 500, target, "no memory for the object");
+	}
+	json_object_put(json);
 	json_object_put(patch);
-	return json;
+	return merged;
 }
 
 void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,

@@ -328,6 +328,12 @@ size_t bl_store_count(const struct bl_store *store, enum bl_kind kind)
 	return store->counts[kind];
 }
 
+void bl_store_set_version(struct bl_store *store, uint64_t version)
+{
+	if (version > store->version)
+		store->version = version;
+}
+
 uint64_t bl_store_version(const struct bl_store *store)
 {
 	return store->version;

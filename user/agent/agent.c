@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes everything that an agent owns, in order, runs the loop, and ends it all in reverse. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "agent/rest.h"
+#include "agent/wiring.h"
+#include "base/exit.h"
+#include "base/log.h"
+#include "model/codec.h"
+#include "source/manifests.h"
+#include "source/objects.h"
+
+#define SOURCE_MANIFESTS 0
+#define SOURCE_API 1
+#define SETTLE_RETRY_USEC (2 * 1000 * 1000ull)
+
+static char *state_path(const struct bl_agent *agent, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", agent->settings.config.state_dir, name) < 0 ? NULL : path;
+}
+
+static int make_folders(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *at = copy + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Two agents with one state folder would give out the same addresses. */
+static int lock_state(struct bl_agent *agent, struct bl_err *err)
+{
+	const char *folder = agent->settings.config.state_dir;
+	_cleanup_free_ char *path = state_path(agent, "lock");
+	int r = make_folders(folder);
+
+	if (r < 0 || !path)
+		return bl_err_set(err, r < 0 ? r : -ENOMEM, "cannot make the state folder '%s': %s",
+				  folder, strerror(r < 0 ? -r : ENOMEM));
+	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (agent->lock_fd < 0)
+		return bl_err_set(err, -errno, "cannot open '%s': %m", path);
+	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			       ? bl_err_set(err, -EBUSY,
+					    "another agent uses the state folder '%s': stop it or "
+					    "give another with --state-dir",
+					    folder)
+			       : bl_err_set(err, -errno, "cannot lock '%s': %m", path);
+	return 0;
+}
+
+static void schedule_settle(struct bl_agent *agent)
+{
+	(void)sd_event_source_set_time_relative(agent->settle, SETTLE_RETRY_USEC);
+	(void)sd_event_source_set_enabled(agent->settle, SD_EVENT_ONESHOT);
+}
+
+static bool all_synced(const struct bl_agent *agent)
+{
+	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
+		if (agent->sources[i] && !agent->synced[i])
+			return false;
+	return true;
+}
+
+/* The first full list is complete once it is in the store, not merely delivered. */
+static void begin_when_synced(struct bl_agent *agent)
+{
+	if (!all_synced(agent) || bl_reconcile_stats(agent->reconcile)->begun)
+		return;
+	bl_allocator_forget_unclaimed(agent->allocator);
+	if (bl_catalog_settle(agent->catalog) < 0)
+		schedule_settle(agent);
+	else
+		bl_reconcile_begin(agent->reconcile);
+}
+
+static int on_settle(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	(void)timer;
+	(void)usec;
+	if (bl_catalog_settle(agent->catalog) < 0)
+		schedule_settle(agent);
+	else
+		begin_when_synced(agent);
+	return 0;
+}
+
+static void on_deliver(struct bl_source *source, const struct bl_source_batch *batch,
+		       void *userdata)
+{
+	struct bl_agent *agent = userdata;
+	int r = bl_catalog_deliver(agent->catalog, batch);
+
+	if (r == -EIO)
+		schedule_settle(agent);
+	else if (r < 0)
+		bl_log(BL_LOG_ERROR, "%s: not all objects could be taken: %s; send SIGHUP to read "
+				     "them again",
+		       bl_source_info(source).path, strerror(-r));
+	if (!batch->full)
+		return;
+	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
+		agent->synced[i] |= agent->sources[i] == source;
+	begin_when_synced(agent);
+}
+
+static void on_report(struct bl_source *source, const char *subject, const struct bl_diag *diag,
+		      void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	(void)source;
+	bl_problems_set_diag(agent->problems, subject, diag);
+}
+
+static void on_ready(void *userdata)
+{
+	struct bl_agent *agent = userdata;
+	struct bl_plan_counts counts = bl_plan_counts(agent->plan);
+
+	bl_log(BL_LOG_NOTICE,
+	       "ready: %zu services, %u frontends and %u backends in %s maps",
+	       bl_store_count(agent->store, BL_KIND_SERVICE), counts.frontends4 + counts.frontends6,
+	       counts.backends, bl_datapath_was_adopted(agent->datapath) ? "adopted" : "new");
+	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu services in force",
+			 bl_store_count(agent->store, BL_KIND_SERVICE));
+}
+
+static int put_own_node(struct bl_agent *agent)
+{
+	_cleanup_(bl_object_unref) struct bl_object *node = NULL;
+	int r = bl_node_object(bl_node_watch_facts(agent->node), &node);
+
+	return r < 0 ? r : bl_catalog_put_own(agent->catalog, node);
+}
+
+static void on_addresses(void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	if (put_own_node(agent) < 0)
+		bl_log(BL_LOG_WARNING, "the Node object of this node could not be renewed");
+	bl_reconcile_touch_all(agent->reconcile);
+}
+
+static int put_own_namespace(struct bl_agent *agent, const char *name)
+{
+	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
+	int r = bl_catalog_make_namespace(name, &object);
+
+	return r < 0 ? r : bl_catalog_put_own(agent->catalog, object);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	if (info->ssi_signo == SIGHUP) {
+		bl_log(BL_LOG_NOTICE, "SIGHUP: reading every source again");
+		for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
+			if (agent->sources[i])
+				bl_source_rescan(agent->sources[i]);
+		return 0;
+	}
+	bl_log(BL_LOG_NOTICE, "signal %u: stopping; what is in the maps goes on serving",
+	       info->ssi_signo);
+	(void)sd_notify(0, "STOPPING=1");
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int make_loop(struct bl_agent *agent, struct bl_err *err)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t mask;
+	int r;
+
+	(void)sigemptyset(&mask);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaddset(&mask, signals[i]);
+	(void)sigaddset(&mask, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = sd_event_new(&agent->loop);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
+		r = sd_event_add_signal(agent->loop, NULL, signals[i], on_signal, agent);
+	if (r >= 0)
+		r = sd_event_add_time_relative(agent->loop, &agent->settle, CLOCK_MONOTONIC, 0, 0,
+					       on_settle, agent);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(agent->settle, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_set_watchdog(agent->loop, true);
+	return r < 0 ? bl_err_set(err, r, "cannot make an event loop: %s", strerror(-r)) : 0;
+}
+
+static int make_objects(struct bl_agent *agent, struct bl_err *err)
+{
+	_cleanup_free_ char *path = state_path(agent, "allocations.json");
+	struct bl_catalog_config config = {.allocations = &agent->allocations};
+	int r;
+
+	r = path ? bl_store_new(&agent->store) : -ENOMEM;
+	if (r >= 0)
+		/* Versions go up over restarts, so that a client of the last run is told to list
+		 * again instead of missing changes. */
+		bl_store_set_version(agent->store, (uint64_t)time(NULL) * 1000);
+	if (r >= 0)
+		r = bl_watches_new(agent->store, &agent->watches);
+	if (r >= 0)
+		r = bl_settings_allocator(&agent->settings, NULL, NULL, &agent->allocator);
+	if (r < 0)
+		return bl_err_set(err, r, "cannot make the store: %s", strerror(-r));
+	r = bl_allocations_open(&agent->allocations, agent->allocator, path, err);
+	if (r < 0)
+		return r;
+	config.store = agent->store;
+	config.problems = agent->problems;
+	config.node_name = bl_node_watch_facts(agent->node)->name;
+	r = bl_catalog_new(&config, &agent->catalog);
+	return r < 0 ? bl_err_set(err, r, "no memory") : 0;
+}
+
+static int adopt(struct bl_agent *agent, struct bl_err *err)
+{
+	_cleanup_(bl_plan_rows_done) struct bl_plan_rows rows = {0};
+	int r = bl_datapath_read(agent->datapath, &rows, err);
+
+	return r < 0 ? r : bl_plan_adopt(agent->plan, &rows, err);
+}
+
+static int make_datapath(struct bl_agent *agent, struct bl_err *err)
+{
+	struct bl_datapath_config config = bl_settings_datapath(&agent->settings);
+	struct bl_plan_limits limits;
+	int r;
+
+	r = agent->settings.config.dry_run ? bl_datapath_open_fake(&config, &agent->datapath)
+					   : bl_datapath_open(&config, &agent->datapath, err);
+	if (r < 0)
+		return err->code ? r : bl_err_set(err, r, "cannot open the datapath: %s",
+						  strerror(-r));
+	limits = bl_datapath_limits(agent->datapath);
+	r = bl_plan_new(&limits, &agent->plan);
+	if (r < 0)
+		return bl_err_set(err, r, "no memory for the plan");
+	return bl_datapath_was_adopted(agent->datapath) ? adopt(agent, err) : 0;
+}
+
+static int make_canary(struct bl_agent *agent, struct bl_err *err)
+{
+	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+	const struct bl_agent_config *config = &agent->settings.config;
+	struct bl_addr backend;
+	uint16_t port;
+	int r;
+
+	if (config->dry_run)
+		return 0;
+	r = bl_canary_new(agent->loop, &config->canary, config->canary_port, &agent->canary,
+			  &backend, &port, err);
+	if (r < 0)
+		return r;
+	/* The ops are dropped: the first apply is a diff against what the kernel holds. */
+	return bl_plan_put_canary(agent->plan, &config->canary, config->canary_port, &backend, port,
+				  &delta, err);
+}
+
+static int make_control(struct bl_agent *agent, struct bl_err *err)
+{
+	struct bl_reconcile_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.catalog = agent->catalog,
+		.problems = agent->problems,
+		.node = agent->node,
+		.plan = agent->plan,
+		.datapath = agent->datapath,
+		.ready = on_ready,
+		.userdata = agent,
+	};
+	struct bl_netns_pods_config netns = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.datapath = agent->datapath,
+		.node = agent->node,
+		.problems = agent->problems,
+	};
+	int r = bl_reconcile_new(&config, &agent->reconcile);
+
+	netns.reconcile = agent->reconcile;
+	if (r >= 0)
+		r = bl_netns_pods_new(&netns, &agent->netns_pods);
+	if (r < 0)
+		return bl_err_set(err, r, "cannot follow the objects: %s", strerror(-r));
+	r = bl_node_watch_start(agent->node, agent->loop, on_addresses, agent, err);
+	if (r < 0)
+		return r;
+	r = put_own_namespace(agent, "default");
+	if (r >= 0)
+		r = put_own_namespace(agent, "kube-system");
+	if (r >= 0)
+		r = put_own_node(agent);
+	return r < 0 ? bl_err_set(err, r, "cannot make this node's own objects: %s", strerror(-r))
+		     : 0;
+}
+
+static int start_sources(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_source_handler handler = {
+		.deliver = on_deliver, .report = on_report, .userdata = agent};
+	_cleanup_free_ char *path = state_path(agent, "objects");
+	int r = path ? 0 : -ENOMEM;
+
+	if (r >= 0 && agent->settings.config.manifests)
+		r = bl_manifests_new(agent->settings.config.manifests, &handler,
+				     &agent->sources[SOURCE_MANIFESTS]);
+	if (r >= 0)
+		r = bl_objects_new(path, &handler, &agent->sources[SOURCE_API]);
+	if (r < 0)
+		return bl_err_set(err, r, "no memory");
+	bl_catalog_set_objects(agent->catalog, agent->sources[SOURCE_API]);
+	/* Manifests first: what they hide of the API's is then never in force. */
+	for (size_t i = 0; r >= 0 && i < BL_AGENT_SOURCES; i++)
+		if (agent->sources[i])
+			r = bl_source_start(agent->sources[i], agent->loop, err);
+	return r;
+}
+
+static int make_agent(struct bl_agent *agent, const struct bl_agent_config *config,
+		      struct bl_err *err)
+{
+	struct timespec now;
+	int r = bl_settings_init(&agent->settings, config, err);
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	agent->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	agent->started_s = time(NULL);
+	if (r >= 0)
+		r = bl_problems_new(&agent->problems);
+	if (r >= 0)
+		r = bl_node_watch_new(config->node_name, &agent->node, err);
+	if (r >= 0)
+		r = lock_state(agent, err);
+	if (r >= 0)
+		r = make_loop(agent, err);
+	if (r >= 0)
+		r = make_objects(agent, err);
+	/* The socket before the datapath: who finds another agent there must not touch its maps. */
+	if (r >= 0)
+		r = bl_server_new(agent->loop, agent->settings.config.socket, bl_rest_handle, agent,
+				  &agent->server, err);
+	if (r >= 0)
+		r = make_datapath(agent, err);
+	if (r >= 0)
+		r = make_canary(agent, err);
+	if (r >= 0)
+		r = make_control(agent, err);
+	if (r >= 0)
+		r = start_sources(agent, err);
+	return r;
+}
+
+static void agent_done(struct bl_agent *agent)
+{
+	agent->server = bl_server_free(agent->server);
+	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
+		agent->sources[i] = bl_source_free(agent->sources[i]);
+	bl_netns_pods_free(agent->netns_pods);
+	bl_reconcile_free(agent->reconcile);
+	bl_canary_free(agent->canary);
+	bl_node_watch_free(agent->node);
+	bl_catalog_free(agent->catalog);
+	bl_watches_free(agent->watches);
+	bl_plan_free(agent->plan);
+	bl_datapath_close(agent->datapath);
+	bl_allocations_done(&agent->allocations);
+	bl_allocator_free(agent->allocator);
+	bl_store_free(agent->store);
+	bl_problems_free(agent->problems);
+	sd_event_source_disable_unref(agent->settle);
+	sd_event_unref(agent->loop);
+	bl_close_p(&agent->lock_fd);
+	bl_settings_done(&agent->settings);
+}
+
+int bl_agent_run(const struct bl_agent_config *config)
+{
+	struct bl_agent agent = {.lock_fd = -1};
+	struct bl_err err = {0};
+	int r = make_agent(&agent, config, &err);
+
+	if (r < 0) {
+		bl_log(BL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-r));
+		agent_done(&agent);
+		return r == -EPERM || r == -EACCES ? BL_EXIT_NEEDS_PRIVILEGE : BL_EXIT_FAILURE;
+	}
+	if (agent.canary && agent.settings.config.cgroup)
+		bl_canary_start(agent.canary, agent.settings.config.cgroup);
+	bl_log(BL_LOG_INFO, "agent of node '%s' serves '%s'", bl_node_watch_facts(agent.node)->name,
+	       agent.settings.config.socket);
+	r = sd_event_loop(agent.loop);
+	if (r < 0)
+		bl_log(BL_LOG_ERROR, "the event loop failed: %s", strerror(-r));
+	agent_done(&agent);
+	return r < 0 ? BL_EXIT_FAILURE : BL_EXIT_OK;
+}
