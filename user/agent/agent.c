@@ -3,15 +3,13 @@
 #include "agent/agent.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "agent/rest.h"
+#include "agent/state_lock.h"
 #include "agent/wiring.h"
 #include "base/exit.h"
 #include "base/log.h"
@@ -28,46 +26,6 @@ static char *state_path(const struct bl_agent *agent, const char *name)
 	char *path;
 
 	return asprintf(&path, "%s/%s", agent->settings.config.state_dir, name) < 0 ? NULL : path;
-}
-
-static int make_folders(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *at = copy + 1; *at; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*at = '/';
-	}
-	return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-/* Two agents with one state folder would give out the same addresses. */
-static int lock_state(struct bl_agent *agent, struct bl_err *err)
-{
-	const char *folder = agent->settings.config.state_dir;
-	_cleanup_free_ char *path = state_path(agent, "lock");
-	int r = make_folders(folder);
-
-	if (r < 0 || !path)
-		return bl_err_set(err, r < 0 ? r : -ENOMEM, "cannot make the state folder '%s': %s",
-				  folder, strerror(r < 0 ? -r : ENOMEM));
-	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (agent->lock_fd < 0)
-		return bl_err_set(err, -errno, "cannot open '%s': %m", path);
-	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			       ? bl_err_set(err, -EBUSY,
-					    "another agent uses the state folder '%s': stop it or "
-					    "give another with --state-dir",
-					    folder)
-			       : bl_err_set(err, -errno, "cannot lock '%s': %m", path);
-	return 0;
 }
 
 static void schedule_settle(struct bl_agent *agent)
@@ -109,25 +67,6 @@ static int on_settle(sd_event_source *timer, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void on_deliver(struct bl_source *source, const struct bl_source_batch *batch,
-		       void *userdata)
-{
-	struct bl_agent *agent = userdata;
-	int r = bl_catalog_deliver(agent->catalog, batch);
-
-	if (r == -EIO)
-		schedule_settle(agent);
-	else if (r < 0)
-		bl_log(BL_LOG_ERROR, "%s: not all objects could be taken: %s; send SIGHUP to read "
-				     "them again",
-		       bl_source_info(source).path, strerror(-r));
-	if (!batch->full)
-		return;
-	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
-		agent->synced[i] |= agent->sources[i] == source;
-	begin_when_synced(agent);
-}
-
 static void on_report(struct bl_source *source, const char *subject, const struct bl_diag *diag,
 		      void *userdata)
 {
@@ -158,21 +97,60 @@ static int put_own_node(struct bl_agent *agent)
 	return r < 0 ? r : bl_catalog_put_own(agent->catalog, node);
 }
 
+static int put_own_namespace(struct bl_agent *agent, const char *name)
+{
+	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
+	int r;
+
+	if (bl_store_find(agent->store, BL_KIND_NAMESPACE, NULL, name))
+		return 0;
+	r = bl_catalog_make_namespace(name, &object);
+	return r < 0 ? r : bl_catalog_put_own(agent->catalog, object);
+}
+
+void bl_agent_put_own(struct bl_agent *agent)
+{
+	int r = put_own_namespace(agent, "default");
+
+	if (r >= 0)
+		r = put_own_namespace(agent, "kube-system");
+	if (r >= 0)
+		r = put_own_node(agent);
+	if (r < 0)
+		bl_problems_set(agent->problems, "own objects", BL_SEVERITY_WARNING,
+				"cannot make the Node and Namespaces of this node: %s",
+				strerror(-r));
+	else
+		bl_problems_clear(agent->problems, "own objects");
+}
+
+static void on_deliver(struct bl_source *source, const struct bl_source_batch *batch,
+		       void *userdata)
+{
+	struct bl_agent *agent = userdata;
+	int r = bl_catalog_deliver(agent->catalog, batch);
+
+	if (r == -EIO)
+		schedule_settle(agent);
+	else if (r < 0)
+		bl_log(BL_LOG_ERROR,
+		       "%s: not all objects could be taken: %s; send SIGHUP to read them again",
+		       bl_source_info(source).path, strerror(-r));
+	if (batch->removal_count)
+		bl_agent_put_own(agent);
+	if (!batch->full)
+		return;
+	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
+		agent->synced[i] |= agent->sources[i] == source;
+	begin_when_synced(agent);
+}
+
 static void on_addresses(void *userdata)
 {
 	struct bl_agent *agent = userdata;
 
-	if (put_own_node(agent) < 0)
-		bl_log(BL_LOG_WARNING, "the Node object of this node could not be renewed");
+	bl_agent_put_own(agent);
 	bl_reconcile_touch_all(agent->reconcile);
-}
-
-static int put_own_namespace(struct bl_agent *agent, const char *name)
-{
-	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
-	int r = bl_catalog_make_namespace(name, &object);
-
-	return r < 0 ? r : bl_catalog_put_own(agent->catalog, object);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -319,13 +297,8 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 	r = bl_node_watch_start(agent->node, agent->loop, on_addresses, agent, err);
 	if (r < 0)
 		return r;
-	r = put_own_namespace(agent, "default");
-	if (r >= 0)
-		r = put_own_namespace(agent, "kube-system");
-	if (r >= 0)
-		r = put_own_node(agent);
-	return r < 0 ? bl_err_set(err, r, "cannot make this node's own objects: %s", strerror(-r))
-		     : 0;
+	bl_agent_put_own(agent);
+	return 0;
 }
 
 static int start_sources(struct bl_agent *agent, struct bl_err *err)
@@ -364,7 +337,7 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = bl_node_watch_new(config->node_name, &agent->node, err);
 	if (r >= 0)
-		r = lock_state(agent, err);
+		r = bl_state_lock(agent->settings.config.state_dir, true, &agent->lock_fd, err);
 	if (r >= 0)
 		r = make_loop(agent, err);
 	if (r >= 0)

@@ -287,6 +287,30 @@ static void take_out(struct bl_catalog *catalog, const struct bl_source_name *na
 	(void)bl_store_delete(catalog->config.store, name->kind, name->ns, name->name);
 }
 
+static int check_namespace_empty(const struct bl_catalog *catalog, const char *ns,
+				 struct bl_err *err)
+{
+	if (!strcmp(ns, "default") || !strcmp(ns, "kube-system"))
+		return bl_err_set(err, -EACCES, "namespace '%s' cannot be deleted", ns);
+	for (int kind = 0; kind < BL_KIND_COUNT; kind++) {
+		_cleanup_free_ const struct bl_object **items = NULL;
+		size_t count = 0;
+		int r;
+
+		if (!bl_kind_info((enum bl_kind)kind)->namespaced)
+			continue;
+		r = bl_store_list(catalog->config.store, (enum bl_kind)kind, ns, &items, &count);
+		if (r < 0)
+			return r;
+		if (count)
+			return bl_err_set(err, -EBUSY,
+					  "namespace '%s' is not empty: it holds %zu %s; delete "
+					  "those first",
+					  ns, count, bl_kind_info((enum bl_kind)kind)->plural);
+	}
+	return 0;
+}
+
 /* An object left its manifest. */
 static void remove_one(struct bl_catalog *catalog, const struct bl_source_name *name)
 {
@@ -307,6 +331,8 @@ static void remove_one(struct bl_catalog *catalog, const struct bl_source_name *
 		return; /* its manifest never came into force */
 	take_out(catalog, name);
 	(void)restore_hidden(catalog, name); /* none, or a reported problem */
+	if (name->kind == BL_KIND_NAMESPACE && check_namespace_empty(catalog, name->name, NULL) < 0)
+		(void)ensure_namespace(catalog, name->name); /* no memory: the next object does */
 }
 
 /* Fixed addresses first, so that no address drawn at random in the same batch is one of them. */
@@ -511,30 +537,6 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 	stop_waiting(catalog, label);
 	if (bl_map_count(catalog->waiting) && retry_waiting(catalog) >= 0)
 		(void)bl_catalog_settle(catalog); /* reported as a problem of the state folder */
-	return 0;
-}
-
-static int check_namespace_empty(const struct bl_catalog *catalog, const char *ns,
-				 struct bl_err *err)
-{
-	if (!strcmp(ns, "default") || !strcmp(ns, "kube-system"))
-		return bl_err_set(err, -EACCES, "namespace '%s' cannot be deleted", ns);
-	for (int kind = 0; kind < BL_KIND_COUNT; kind++) {
-		_cleanup_free_ const struct bl_object **items = NULL;
-		size_t count = 0;
-		int r;
-
-		if (!bl_kind_info((enum bl_kind)kind)->namespaced)
-			continue;
-		r = bl_store_list(catalog->config.store, (enum bl_kind)kind, ns, &items, &count);
-		if (r < 0)
-			return r;
-		if (count)
-			return bl_err_set(err, -EBUSY,
-					  "namespace '%s' is not empty: it holds %zu %s; delete "
-					  "those first",
-					  ns, count, bl_kind_info((enum bl_kind)kind)->plural);
-	}
 	return 0;
 }
 

@@ -157,6 +157,15 @@ static int open_netlink(struct bl_err *err)
 	return TAKE_FD(fd);
 }
 
+int bl_node_watch_read(struct bl_node_watch *watch, struct bl_err *err)
+{
+	int r = read_addresses(watch);
+
+	return r < 0 ? bl_err_set(err, r, "cannot read the addresses of this node: %s",
+				  strerror(-r))
+		     : 0;
+}
+
 int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_changed_fn *changed,
 			void *userdata, struct bl_err *err)
 {
@@ -168,11 +177,9 @@ int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_cha
 	if (watch->fd < 0)
 		return watch->fd;
 	r = sd_event_add_io(loop, &watch->io, watch->fd, EPOLLIN, on_netlink, watch);
-	if (r >= 0)
-		r = read_addresses(watch);
-	return r < 0 ? bl_err_set(err, r, "cannot read the addresses of this node: %s",
+	return r < 0 ? bl_err_set(err, r, "cannot follow the addresses of this node: %s",
 				  strerror(-r))
-		     : 0;
+		     : bl_node_watch_read(watch, err);
 }
 
 bool bl_node_watch_set_zone(struct bl_node_watch *watch, const struct bl_store *store)

@@ -20,6 +20,8 @@ int bl_node_watch_new(const char *name, struct bl_node_watch **ret, struct bl_er
 struct bl_node_watch *bl_node_watch_free(struct bl_node_watch *watch);
 BL_DEFINE_CLEANUP(struct bl_node_watch *, bl_node_watch_free);
 
+/* Reads the addresses once. */
+int bl_node_watch_read(struct bl_node_watch *watch, struct bl_err *err);
 /* Reads the addresses and follows them; `changed` is called after each change. */
 int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_changed_fn *changed,
 			void *userdata, struct bl_err *err);

@@ -331,4 +331,5 @@ void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 		reply_refused(reply, target, r, NULL, &err);
 	else
 		bl_status_success(&reply->body, &name, uid[0] ? uid : NULL);
+	bl_agent_put_own(agent); /* the Node may have been the user's version of our own */
 }

@@ -46,4 +46,7 @@ struct bl_agent {
 	sd_event_source *settle; /* tries again what the state folder refused */
 };
 
+/* Makes the objects that every agent has and nobody else brought: Namespaces and the own Node. */
+void bl_agent_put_own(struct bl_agent *agent);
+
 #endif
