@@ -81,8 +81,7 @@ static void on_ready(void *userdata)
 	struct bl_agent *agent = userdata;
 	struct bl_plan_counts counts = bl_plan_counts(agent->plan);
 
-	bl_log(BL_LOG_NOTICE,
-	       "ready: %zu services, %u frontends and %u backends in %s maps",
+	bl_log(BL_LOG_NOTICE, "ready: %zu services, %u frontends and %u backends in %s maps",
 	       bl_store_count(agent->store, BL_KIND_SERVICE), counts.frontends4 + counts.frontends6,
 	       counts.backends, bl_datapath_was_adopted(agent->datapath) ? "adopted" : "new");
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu services in force",
@@ -239,8 +238,8 @@ static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 	r = agent->settings.config.dry_run ? bl_datapath_open_fake(&config, &agent->datapath)
 					   : bl_datapath_open(&config, &agent->datapath, err);
 	if (r < 0)
-		return err->code ? r : bl_err_set(err, r, "cannot open the datapath: %s",
-						  strerror(-r));
+		return err->code ? r
+				 : bl_err_set(err, r, "cannot open the datapath: %s", strerror(-r));
 	limits = bl_datapath_limits(agent->datapath);
 	r = bl_plan_new(&limits, &agent->plan);
 	if (r < 0)

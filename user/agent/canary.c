@@ -274,8 +274,7 @@ static int listen_on_loopback(struct bl_canary *canary, const struct bl_addr *lo
 	socklen_t len = bl_addr_to_sockaddr(loopback, 0, &address);
 	struct bl_addr bound;
 
-	canary->listener =
-		socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	canary->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (canary->listener < 0 ||
 	    bind(canary->listener, (const struct sockaddr *)&address, len) < 0 ||
 	    listen(canary->listener, 8) < 0 ||

@@ -17,8 +17,8 @@
 
 struct bl_catalog {
 	struct bl_catalog_config config;
-	struct bl_map *own;     /* label -> anything: what the agent made */
-	struct bl_map *waiting; /* label -> struct bl_object: refused, to be tried again */
+	struct bl_map *own;            /* label -> anything: what the agent made */
+	struct bl_map *waiting;        /* label -> struct bl_object: refused, to be tried again */
 	struct bl_object_list pending; /* admitted, but their addresses are not on disk yet */
 };
 

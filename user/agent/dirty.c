@@ -64,8 +64,7 @@ static bool same_text(const char *a, const char *b)
 /* Of nodes only the zone matters, for topology; conditions change all the time. */
 static void note_node(struct bl_dirty *dirty, const struct bl_event *event)
 {
-	const char *old =
-		event->old ? bl_pairs_get(&event->old->meta.labels, BL_LABEL_ZONE) : NULL;
+	const char *old = event->old ? bl_pairs_get(&event->old->meta.labels, BL_LABEL_ZONE) : NULL;
 	const char *now = event->change == BL_CHANGE_DELETED
 				  ? NULL
 				  : bl_pairs_get(&event->object->meta.labels, BL_LABEL_ZONE);

@@ -32,8 +32,7 @@ static int clear_place(const char *path, const struct sockaddr_un *address, stru
 	fd = new_socket();
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) >= 0 ||
-	    errno == EAGAIN)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) >= 0 || errno == EAGAIN)
 		return bl_err_set(err, -EADDRINUSE,
 				  "another agent answers at '%s': stop it or name another socket "
 				  "with --socket",

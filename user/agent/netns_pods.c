@@ -136,7 +136,8 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 static void on_event(const struct bl_event *event, void *userdata)
 {
 	if (event->object->kind == BL_KIND_POD || event->object->kind == BL_KIND_SERVICE)
-		if (bl_reconcile_uses_affinity(((struct bl_netns_pods *)userdata)->config.reconcile) ||
+		if (bl_reconcile_uses_affinity(
+			    ((struct bl_netns_pods *)userdata)->config.reconcile) ||
 		    event->object->kind == BL_KIND_SERVICE)
 			arm(userdata, SETTLE_USEC);
 }

@@ -58,8 +58,7 @@ void bl_own_verify(struct bl_agent *agent, struct bl_reply *reply)
 	list = json_object_new_array();
 	for (char *line = text, *end; shown < DIFFERENCES_MAX && *line; line = end + 1) {
 		end = strchrnul(line, '\n');
-		json_object_array_add(list,
-				      json_object_new_string_len(line, (int)(end - line)));
+		json_object_array_add(list, json_object_new_string_len(line, (int)(end - line)));
 		shown++;
 		if (!*end)
 			break;

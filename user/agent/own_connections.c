@@ -89,7 +89,7 @@ static void rows_done(struct rows *rows)
 
 static const char *state_name(uint8_t state)
 {
-	return state == BL_BACKEND_READY	 ? "ready"
+	return state == BL_BACKEND_READY         ? "ready"
 	       : state == BL_BACKEND_TERMINATING ? "terminating"
 						 : "gone";
 }

@@ -49,7 +49,7 @@ static bool among(const char *key, const char *const *names)
 bool bl_json_touches_only_labels(struct json_object *patch)
 {
 	static const char *const top[] = {"apiVersion", "kind", "metadata", NULL};
-	static const char *const inside[] = {"labels",	  "annotations", "name",
+	static const char *const inside[] = {"labels",    "annotations",     "name",
 					     "namespace", "resourceVersion", NULL};
 	struct json_object *meta = NULL;
 

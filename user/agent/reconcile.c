@@ -29,8 +29,8 @@ struct bl_reconcile {
 	struct bl_map *refused;  /* "ns/name" of Services that the plan could not take */
 	struct bl_map *affinity; /* "ns/name" of Services with session affinity */
 	struct bl_sweep *sweep;
-	bool deriving; /* changes of the store are our own */
-	bool full;     /* the next apply is a diff against what the kernel holds */
+	bool deriving;       /* changes of the store are our own */
+	bool full;           /* the next apply is a diff against what the kernel holds */
 	uint64_t noticed_us; /* when the oldest change that waits was noticed; 0: none */
 	uint64_t backoff;
 	sd_event_source *flush;
@@ -156,8 +156,7 @@ static void add_refused(struct bl_reconcile *reconcile)
 	const void *key;
 	size_t cursor = 0, len, added = 0;
 
-	while (added++ < RETRY_MAX &&
-	       bl_map_next(reconcile->refused, &cursor, &key, &len, NULL)) {
+	while (added++ < RETRY_MAX && bl_map_next(reconcile->refused, &cursor, &key, &len, NULL)) {
 		char name[600];
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)len, (const char *)key);
@@ -373,8 +372,8 @@ void bl_reconcile_begin(struct bl_reconcile *reconcile)
 	if (!reconcile->noticed_us)
 		reconcile->noticed_us = now_us();
 	if (adopted) {
-		/* Adopted rows are claimed by putting their Services; the ops do not matter, since a
-		 * diff against the kernel follows. */
+		/* Adopted rows are claimed by putting their Services; the ops do not matter, since
+		 * a diff against the kernel follows. */
 		reconcile->dirty.all = true;
 		(void)update_plan(reconcile, &delta); /* no memory: the flush below tries again */
 		(void)bl_plan_remove_unclaimed(reconcile->config.plan, &unclaimed);

@@ -31,8 +31,8 @@ struct bl_reconcile_config { /* all borrowed */
 
 struct bl_reconcile_stats {
 	bool begun;
-	bool ready;   /* the maps have held the plan */
-	bool behind;  /* the last apply failed; a full diff is due */
+	bool ready;              /* the maps have held the plan */
+	bool behind;             /* the last apply failed; a full diff is due */
 	char error[BL_ERR_TEXT]; /* of the last apply; "" when it went well */
 	int64_t last_apply_s;    /* wall clock; 0: never */
 	uint64_t last_ops;

@@ -37,16 +37,16 @@ void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_re
 	if (target)
 		about = bl_rest_name(target);
 	reply->code = code;
-	bl_status_error(&reply->body, code, bl_status_reason(code), message,
-			target ? &about : NULL, NULL);
+	bl_status_error(&reply->body, code, bl_status_reason(code), message, target ? &about : NULL,
+			NULL);
 }
 
 void bl_rest_json(struct bl_reply *reply, unsigned int code, struct json_object *json)
 {
 	reply->code = code;
 	bl_buf_add_str(&reply->body,
-		       json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-								    JSON_C_TO_STRING_NOSLASHESCAPE));
+		       json_object_to_json_string_ext(
+			       json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	bl_buf_add_str(&reply->body, "\n");
 	json_object_put(json);
 }
@@ -192,10 +192,11 @@ static void serve_version(struct bl_reply *reply)
 
 	(void)uname(&host);
 	(void)snprintf(platform, sizeof(platform), "linux/%s",
-		       !strcmp(host.machine, "x86_64")	  ? "amd64"
+		       !strcmp(host.machine, "x86_64")    ? "amd64"
 		       : !strcmp(host.machine, "aarch64") ? "arm64"
 							  : host.machine);
-	/* kubectl compares these with its own version: the API that is spoken is the one of 1.36. */
+	/* kubectl compares these with its own version: the API that is spoken is the one of 1.36.
+	 */
 	json_object_object_add(json, "major", json_object_new_string("1"));
 	json_object_object_add(json, "minor", json_object_new_string("36"));
 	json_object_object_add(json, "gitVersion",
@@ -236,7 +237,7 @@ static void serve_apis(struct bl_reply *reply)
 
 static struct json_object *resource_of(const struct bl_kind_info *info)
 {
-	static const char *const verbs[] = {"create", "delete", "get",	"list",
+	static const char *const verbs[] = {"create", "delete", "get",  "list",
 					    "patch",  "update", "watch"};
 	struct json_object *resource = json_object_new_object();
 

@@ -54,10 +54,9 @@ static void add_items(struct bl_buf *buf, const struct bl_object *const *items, 
 			return;
 		}
 		bl_buf_add_str(buf, first ? "" : ",");
-		bl_buf_add_str(buf,
-			       json_object_to_json_string_ext(
-				       json, JSON_C_TO_STRING_PLAIN |
-						     JSON_C_TO_STRING_NOSLASHESCAPE));
+		bl_buf_add_str(buf, json_object_to_json_string_ext(
+					    json, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(json);
 		first = false;
 	}
@@ -122,9 +121,8 @@ void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
 void bl_rest_get(struct bl_agent *agent, const struct bl_rest_target *target,
 		 struct bl_reply *reply)
 {
-	const struct bl_object *object =
-		bl_store_find(agent->store, target->kind, target->ns[0] ? target->ns : NULL,
-			      target->name);
+	const struct bl_object *object = bl_store_find(
+		agent->store, target->kind, target->ns[0] ? target->ns : NULL, target->name);
 
 	if (object)
 		bl_rest_object(reply, 200, object);

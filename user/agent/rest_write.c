@@ -143,9 +143,10 @@ static struct bl_object *read_body(const struct bl_request *request, struct bl_r
 	int r;
 
 	if (!yaml && request->content_type[0] && !has_type(request, "application/json")) {
-		bl_rest_error(reply, 415, target,
-			      "the body is '%.80s'; application/json and application/yaml are taken",
-			      request->content_type);
+		bl_rest_error(
+			reply, 415, target,
+			"the body is '%.80s'; application/json and application/yaml are taken",
+			request->content_type);
 		return NULL;
 	}
 	r = yaml ? decode_yaml(request, target, &object, &diag, &err)
@@ -251,18 +252,18 @@ static struct json_object *patched(const struct bl_object *old, const struct bl_
 void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
 		   const struct bl_rest_target *target, struct bl_reply *reply)
 {
-	const struct bl_object *old =
-		bl_store_find(agent->store, target->kind, target->ns[0] ? target->ns : NULL,
-			      target->name);
+	const struct bl_object *old = bl_store_find(
+		agent->store, target->kind, target->ns[0] ? target->ns : NULL, target->name);
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	struct bl_diag diag = BL_DIAG_INIT;
 	struct json_object *json;
 
 	if (!has_type(request, "application/merge-patch+json") &&
 	    !has_type(request, "application/strategic-merge-patch+json")) {
-		bl_rest_error(reply, 415, target,
-			      "a patch of type '%.80s' is not taken; application/merge-patch+json is",
-			      request->content_type);
+		bl_rest_error(
+			reply, 415, target,
+			"a patch of type '%.80s' is not taken; application/merge-patch+json is",
+			request->content_type);
 		return;
 	}
 	if (!old) {
@@ -313,8 +314,7 @@ void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply)
 {
 	struct bl_source_name name = bl_rest_name(target);
-	const struct bl_object *object =
-		bl_store_find(agent->store, name.kind, name.ns, name.name);
+	const struct bl_object *object = bl_store_find(agent->store, name.kind, name.ns, name.name);
 	char uid[64] = "";
 	struct bl_err err = {0};
 	uint64_t version;

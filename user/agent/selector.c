@@ -143,8 +143,7 @@ static int check_field(const struct term *term, struct bl_err *err)
 			  term->key);
 }
 
-static int parse_term(struct bl_selector *selector, bool field, const char **at,
-		      struct bl_err *err)
+static int parse_term(struct bl_selector *selector, bool field, const char **at, struct bl_err *err)
 {
 	struct term *term = bl_arena_alloc(selector->arena, sizeof(*term));
 	bool absent;

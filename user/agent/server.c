@@ -150,9 +150,8 @@ static void free_stream(void *userdata)
 }
 
 /* Takes the watcher. */
-static struct MHD_Response *stream_response(struct bl_server *server,
-					    struct MHD_Connection *connection,
-					    struct bl_reply *reply)
+static struct MHD_Response *
+stream_response(struct bl_server *server, struct MHD_Connection *connection, struct bl_reply *reply)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
 	struct MHD_Response *response;
@@ -201,8 +200,8 @@ static enum MHD_Result send_reply(struct bl_server *server, struct MHD_Connectio
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	response = reply->watcher ? stream_response(server, connection, reply)
-				  : body_response(reply);
+	response =
+		reply->watcher ? stream_response(server, connection, reply) : body_response(reply);
 	if (!response)
 		return MHD_NO; /* no memory even for an error: the connection closes */
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);

@@ -12,8 +12,7 @@
 
 static void add_text(struct json_object *json, const char *key, const char *value)
 {
-	json_object_object_add(json, key,
-			       value && value[0] ? json_object_new_string(value) : NULL);
+	json_object_object_add(json, key, value && value[0] ? json_object_new_string(value) : NULL);
 }
 
 static void add_number(struct json_object *json, const char *key, uint64_t value)
@@ -71,8 +70,7 @@ static struct json_object *hooks(const struct bl_agent *agent)
 	const struct bl_canary_status *status =
 		agent->canary ? bl_canary_status(agent->canary) : NULL;
 
-	add_text(json, "state",
-		 bl_canary_state_name(status ? status->state : BL_CANARY_UNKNOWN));
+	add_text(json, "state", bl_canary_state_name(status ? status->state : BL_CANARY_UNKNOWN));
 	if (!status)
 		add_text(json, "reason", "this is a dry run: there are no hooks");
 	else

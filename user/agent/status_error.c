@@ -16,12 +16,18 @@ const char *bl_status_reason(unsigned int code)
 		unsigned int code;
 		const char *reason;
 	} rows[] = {
-		{400, "BadRequest"},       {403, "Forbidden"},
-		{404, "NotFound"},         {405, "MethodNotAllowed"},
-		{409, "Conflict"},         {410, "Expired"},
-		{413, "RequestEntityTooLarge"}, {415, "UnsupportedMediaType"},
-		{422, "Invalid"},          {429, "TooManyRequests"},
-		{500, "InternalError"},    {503, "ServiceUnavailable"},
+		{400, "BadRequest"},
+		{403, "Forbidden"},
+		{404, "NotFound"},
+		{405, "MethodNotAllowed"},
+		{409, "Conflict"},
+		{410, "Expired"},
+		{413, "RequestEntityTooLarge"},
+		{415, "UnsupportedMediaType"},
+		{422, "Invalid"},
+		{429, "TooManyRequests"},
+		{500, "InternalError"},
+		{503, "ServiceUnavailable"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

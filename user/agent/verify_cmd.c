@@ -38,8 +38,9 @@ static int verify(const struct bl_settings *settings, const char *const *paths, 
 	int r = bl_datapath_open_read_only(&config, &datapath, err);
 
 	if (r == -ENOENT)
-		return bl_err_set(err, r, "nothing is loaded in '%s': start an agent or use "
-					  "'beeline load'",
+		return bl_err_set(err, r,
+				  "nothing is loaded in '%s': start an agent or use "
+				  "'beeline load'",
 				  settings->config.bpffs);
 	if (r < 0)
 		return r;

@@ -106,8 +106,8 @@ static int read_paths(struct reading *reading, const char *const *paths, size_t 
 		.deliver = on_deliver, .report = on_report, .userdata = reading};
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		struct stat st;
-		bool folder = strcmp(paths[i], "-") && stat(paths[i], &st) >= 0 &&
-			      S_ISDIR(st.st_mode);
+		bool folder =
+			strcmp(paths[i], "-") && stat(paths[i], &st) >= 0 && S_ISDIR(st.st_mode);
 
 		r = folder ? read_folder(set, paths[i], err) : read_file(set, paths[i], err);
 	}
@@ -194,8 +194,7 @@ static int open_allocations(struct bl_world *world, const struct bl_settings *se
 		return bl_err_set(err, -ENOMEM, "no memory");
 	}
 	r = bl_settings_allocator(settings, where == BL_WORLD_PAPER ? paper_random : NULL,
-				  &world->random,
-				  &world->allocator);
+				  &world->random, &world->allocator);
 	if (r < 0)
 		return bl_err_set(err, r, "cannot make the allocator: %s", strerror(-r));
 	return bl_allocations_open(&world->allocations, world->allocator, path, err);

@@ -27,9 +27,9 @@ struct entry {
 	char *key;
 	struct claim *claims; /* in the order in which files declared it */
 	size_t count;
-	const struct file *owner;           /* NULL: nothing delivered */
-	const struct bl_object *delivered;  /* of the owner; only compared */
-	struct bl_source_name name;         /* strings owned by `name_text` */
+	const struct file *owner;          /* NULL: nothing delivered */
+	const struct bl_object *delivered; /* of the owner; only compared */
+	struct bl_source_name name;        /* strings owned by `name_text` */
 	char *name_text;
 	bool dirty;
 	struct entry *next_dirty;
@@ -425,7 +425,8 @@ static void release(struct bl_manifest_set *set, struct entry *dirty)
 	}
 }
 
-/* The list of dirty names is a stack; people expect objects in the order in which they wrote them. */
+/* The list of dirty names is a stack; people expect objects in the order in which they wrote them.
+ */
 static void reverse(struct bl_object **objects, size_t count)
 {
 	for (size_t i = 0; i < count / 2; i++) {

@@ -198,7 +198,8 @@ static int look_at(struct manifests *manifests, const char *name)
 		return put_unreadable(manifests, path, NULL, -errno);
 	}
 	if (!seen && bl_map_count(manifests->seen) >= BL_MANIFEST_FILES_MAX) {
-		report(manifests, path, "the folder holds too many manifest files; this one is not read");
+		report(manifests, path,
+		       "the folder holds too many manifest files; this one is not read");
 		return 0;
 	}
 	if (seen && !manifests->force && looks_same(seen, &st)) {
@@ -570,10 +571,10 @@ static int set_folder(struct manifests *manifests, const char *folder)
 	if (!slash)
 		manifests->parent = strdup(".");
 	else
-		manifests->parent = slash == manifests->folder
-					    ? strdup("/")
-					    : strndup(manifests->folder,
-						      (size_t)(slash - manifests->folder));
+		manifests->parent =
+			slash == manifests->folder
+				? strdup("/")
+				: strndup(manifests->folder, (size_t)(slash - manifests->folder));
 	return manifests->parent ? 0 : -ENOMEM;
 }
 

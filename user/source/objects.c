@@ -97,7 +97,8 @@ int bl_objects_remove(struct bl_source *source, const struct bl_source_name *nam
 	if (r < 0)
 		return r;
 	if (unlink(path) < 0)
-		return errno == ENOENT ? 0 : bl_err_set(err, -errno, "cannot remove '%s': %m", path);
+		return errno == ENOENT ? 0
+				       : bl_err_set(err, -errno, "cannot remove '%s': %m", path);
 	objects->files -= objects->files > 0;
 	return 0;
 }
