@@ -187,7 +187,7 @@ static int watch_child(struct bl_canary *canary)
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(canary->loop, &canary->deadline, CLOCK_MONOTONIC,
-					       DEADLINE_USEC * 2, 0, on_deadline, canary);
+					       DEADLINE_USEC * 2, 1, on_deadline, canary);
 	return r;
 }
 
@@ -258,7 +258,7 @@ void bl_canary_start(struct bl_canary *canary, const char *cgroup)
 	int r = make_cgroup(canary, cgroup);
 
 	if (r >= 0)
-		r = sd_event_add_time_relative(canary->loop, &canary->timer, CLOCK_MONOTONIC, 0, 0,
+		r = sd_event_add_time_relative(canary->loop, &canary->timer, CLOCK_MONOTONIC, 0, 1,
 					       on_timer, canary);
 	if (r >= 0)
 		return;

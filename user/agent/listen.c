@@ -56,7 +56,7 @@ int bl_listen_unix(const char *path, struct bl_err *err)
 				  "the path of the socket has %zu characters, at most %zu are "
 				  "possible: '%s'",
 				  strlen(path), sizeof(address.sun_path) - 1, path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = clear_place(path, &address, err);
 	if (r < 0)
 		return r;

@@ -3,10 +3,8 @@
 
 #include <json-c/json.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/differences.h"
-#include "model/codec.h"
 #include "model/pod.h"
 #include "resolve/env.h"
 
@@ -92,26 +90,6 @@ void bl_own_plan(struct bl_agent *agent, struct bl_reply *reply)
 	reply->content_type = "text/plain; charset=utf-8";
 }
 
-/* A pod that is made this moment, for the question what it would get. */
-static int pod_of_now(const char *ns, struct bl_object **ret)
-{
-	struct json_object *json = json_object_new_object(), *meta = json_object_new_object();
-	struct bl_diag diag = BL_DIAG_INIT;
-	int r;
-
-	json_object_object_add(meta, "name", json_object_new_string("new"));
-	json_object_object_add(meta, "namespace", json_object_new_string(ns));
-	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
-	json_object_object_add(json, "kind", json_object_new_string("Pod"));
-	json_object_object_add(json, "metadata", meta);
-	r = bl_decode_json_tree(NULL, json, 0, ret, &diag);
-	json_object_put(json);
-	bl_diag_done(&diag);
-	if (r >= 0)
-		(*ret)->meta.creation_time = time(NULL);
-	return r;
-}
-
 /* "NAME=value" lines as a list. */
 static struct json_object *list_of(const char *lines)
 {
@@ -137,21 +115,14 @@ static struct json_object *list_of(const char *lines)
 
 void bl_own_env(struct bl_agent *agent, const struct bl_request *request, struct bl_reply *reply)
 {
-	_cleanup_(bl_object_unref) struct bl_object *made = NULL;
 	_cleanup_(bl_buf_done) struct bl_buf lines = {0};
 	const char *ns = bl_request_query(request, "namespace");
 	const char *name = bl_request_query(request, "pod");
-	const struct bl_object *pod;
+	const struct bl_object *pod = NULL;
 
 	if (!ns || !ns[0])
 		ns = "default";
-	if (!name || !name[0]) {
-		if (pod_of_now(ns, &made) < 0) {
-			bl_rest_error(reply, 400, NULL, "'%.200s' is no namespace", ns);
-			return;
-		}
-		pod = made;
-	} else {
+	if (name && name[0]) {
 		struct bl_rest_target target = {.kind = BL_KIND_POD};
 
 		(void)snprintf(target.name, sizeof(target.name), "%s", name);
@@ -161,7 +132,8 @@ void bl_own_env(struct bl_agent *agent, const struct bl_request *request, struct
 			return;
 		}
 	}
-	if (bl_service_env(agent->store, bl_pod_of(pod), &lines) < 0 || lines.failed)
+	if (bl_service_env(agent->store, ns, pod ? bl_pod_of(pod) : NULL, &lines) < 0 ||
+	    lines.failed)
 		bl_rest_error(reply, 500, NULL, "no memory for the variables");
 	else
 		bl_rest_json(reply, 200, list_of(lines.data));

@@ -86,6 +86,22 @@ static bool fill_namespace(struct json_object *json, const struct bl_rest_target
 	return true;
 }
 
+/* Another kind is told before what is wrong with it as such. */
+static int check_kind(struct json_object *json, enum bl_kind expected, struct bl_err *err)
+{
+	struct json_object *kind = NULL;
+	const char *got;
+
+	if (!json_object_object_get_ex(json, "kind", &kind) ||
+	    !json_object_is_type(kind, json_type_string))
+		return 0; /* the decoder's to tell */
+	got = json_object_get_string(kind);
+	if (!strcmp(got, bl_kind_info(expected)->kind))
+		return 0;
+	return bl_err_set(err, -EINVAL, "the body is a %.60s, the path is for %s", got,
+			  bl_kind_info(expected)->plural);
+}
+
 static int decode_json(const struct bl_request *request, const struct bl_rest_target *target,
 		       struct bl_object **ret, struct bl_diag *diag, struct bl_err *err)
 {
@@ -96,7 +112,9 @@ static int decode_json(const struct bl_request *request, const struct bl_rest_ta
 		return r;
 	/* What is no object there the decoder names by its field. */
 	(void)fill_namespace(json, target);
-	r = bl_decode_json_tree(NULL, json, 0, ret, diag);
+	r = check_kind(json, target->kind, err);
+	if (r >= 0)
+		r = bl_decode_json_tree(NULL, json, 0, ret, diag);
 	json_object_put(json);
 	return r;
 }

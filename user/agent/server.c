@@ -2,6 +2,7 @@
 #include "agent/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ struct stream {
 	size_t sent;
 	bool suspended;
 	sd_event_source *timeout;
+	sd_event_source *hangup; /* a suspended connection is not looked at by the library */
 };
 
 const char *bl_request_query(const struct bl_request *request, const char *key)
@@ -144,9 +146,37 @@ static void free_stream(void *userdata)
 	if (*link)
 		*link = stream->next;
 	sd_event_source_disable_unref(stream->timeout);
+	sd_event_source_disable_unref(stream->hangup);
 	bl_watcher_close(stream->watcher);
 	bl_buf_done(&stream->text);
 	free(stream);
+}
+
+static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct stream *stream = userdata;
+
+	(void)fd;
+	(void)revents;
+	bl_watcher_finish(stream->watcher);
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+/* Notices a client that goes while there is nothing to tell it. */
+static int watch_hangup(struct stream *stream)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(stream->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = info ? fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 3) : -1, r;
+
+	if (fd < 0)
+		return -EBADF;
+	r = sd_event_add_io(stream->server->loop, &stream->hangup, fd, 0, on_hangup, stream);
+	if (r < 0)
+		(void)close(fd);
+	else
+		(void)sd_event_source_set_io_fd_own(stream->hangup, true);
+	return r;
 }
 
 /* Takes the watcher. */
@@ -166,10 +196,11 @@ stream_response(struct bl_server *server, struct MHD_Connection *connection, str
 	stream->next = server->streams;
 	server->streams = stream;
 	bl_watcher_set_wake(stream->watcher, on_wake, stream);
-	if (reply->timeout_s &&
-	    sd_event_add_time_relative(server->loop, &stream->timeout, CLOCK_MONOTONIC,
-				       reply->timeout_s * 1000000ull, 0, on_stream_timeout,
-				       stream) < 0) {
+	if (watch_hangup(stream) < 0 ||
+	    (reply->timeout_s &&
+	     sd_event_add_time_relative(server->loop, &stream->timeout, CLOCK_MONOTONIC,
+					reply->timeout_s * 1000000ull, 1, on_stream_timeout,
+					stream) < 0)) {
 		free_stream(stream);
 		return NULL;
 	}
@@ -312,7 +343,7 @@ static int start_daemon(struct bl_server *server, int fd, struct bl_err *err)
 		return bl_err_set(err, -ENOTSUP, "libmicrohttpd was built without epoll");
 	r = sd_event_add_io(server->loop, &server->io, info->epoll_fd, EPOLLIN, on_io, server);
 	if (r >= 0)
-		r = sd_event_add_time_relative(server->loop, &server->timer, CLOCK_MONOTONIC, 0, 0,
+		r = sd_event_add_time_relative(server->loop, &server->timer, CLOCK_MONOTONIC, 0, 1,
 					       on_timer, server);
 	return r < 0 ? bl_err_set(err, r, "cannot follow the server: %s", strerror(-r)) : 0;
 }

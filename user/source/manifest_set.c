@@ -136,8 +136,8 @@ static int entry_new(const struct bl_object *object, const char *key, struct ent
 		entry_free(entry);
 		return -ENOMEM;
 	}
-	strcpy(entry->name_text, ns);
-	strcpy(entry->name_text + ns_len + 1, object->meta.name);
+	memcpy(entry->name_text, ns, ns_len + 1);
+	memcpy(entry->name_text + ns_len + 1, object->meta.name, strlen(object->meta.name) + 1);
 	entry->name = (struct bl_source_name){
 		.kind = object->kind,
 		.ns = object->meta.ns ? entry->name_text : NULL,
