@@ -11,20 +11,21 @@
 
 #define ARGUMENTS_MAX 65536
 
+const char *bl_cli_socket(const struct bl_cli *cli)
+{
+	const char *socket = bl_arg(&cli->args, "socket");
+
+	if (!socket)
+		socket = getenv("BEELINE_SOCKET");
+	return socket && *socket ? socket : BL_SOCKET_DEFAULT;
+}
+
 int bl_cli_client(struct bl_cli *cli, struct bl_client **ret, struct bl_err *err)
 {
-	if (!cli->client) {
-		const char *socket = bl_arg(&cli->args, "socket");
-		int r;
+	int r = cli->client ? 0 : bl_client_new(bl_cli_socket(cli), &cli->client);
 
-		if (!socket)
-			socket = getenv("BEELINE_SOCKET");
-		if (!socket || !*socket)
-			socket = BL_SOCKET_DEFAULT;
-		r = bl_client_new(socket, &cli->client);
-		if (r < 0)
-			return bl_err_set(err, r, "cannot allocate a client");
-	}
+	if (r < 0)
+		return bl_err_set(err, r, "cannot allocate a client");
 	*ret = cli->client;
 	return 0;
 }

@@ -36,6 +36,8 @@ int bl_cli_fail(struct bl_cli *cli, int r, const struct bl_err *error);
 /* A mistake of the person who typed: prints it with a pointer to the help; BL_EXIT_USAGE. */
 int bl_cli_usage(struct bl_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* --socket, else BEELINE_SOCKET, else the usual place. */
+const char *bl_cli_socket(const struct bl_cli *cli);
 /* The client for --socket, BEELINE_SOCKET or the usual place; -ENOMEM. */
 int bl_cli_client(struct bl_cli *cli, struct bl_client **ret, struct bl_err *err);
 
@@ -54,11 +56,17 @@ int bl_cmd_env(struct bl_cli *cli);
 int bl_cmd_delete(struct bl_cli *cli);
 int bl_cmd_create(struct bl_cli *cli);
 int bl_cmd_apply(struct bl_cli *cli);
+int bl_cmd_agent(struct bl_cli *cli);
 int bl_cmd_annotate(struct bl_cli *cli);
 int bl_cmd_describe(struct bl_cli *cli);
 int bl_cmd_get(struct bl_cli *cli);
 int bl_cmd_help(struct bl_cli *cli);
 int bl_cmd_version(struct bl_cli *cli);
+int bl_cmd_check(struct bl_cli *cli);
+int bl_cmd_load(struct bl_cli *cli);
+int bl_cmd_plan(struct bl_cli *cli);
+int bl_cmd_unload(struct bl_cli *cli);
+int bl_cmd_verify(struct bl_cli *cli);
 int bl_cmd_completion(struct bl_cli *cli);
 
 #endif

@@ -9,18 +9,14 @@
 
 static void node_status(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
 {
-	struct json_object *conditions = bl_json_at(object, "status.conditions");
+	struct json_object *ready =
+		bl_json_find(bl_json_at(object, "status.conditions"), "type", "Ready");
 	const char *status = "Unknown";
 
 	(void)view;
-	for (size_t i = 0; i < bl_json_len(conditions); i++) {
-		struct json_object *condition = bl_json_item(conditions, i);
-
-		if (strcmp(bl_json_str_or(condition, "type", ""), "Ready") == 0)
-			status = strcmp(bl_json_str_or(condition, "status", ""), "True") == 0
-					 ? "Ready"
-					 : "NotReady";
-	}
+	if (ready)
+		status = strcmp(bl_json_str_or(ready, "status", ""), "True") == 0 ? "Ready"
+										  : "NotReady";
 	bl_buf_add_str(ret, status);
 	if (bl_json_bool(object, "spec.unschedulable", false))
 		bl_buf_add_str(ret, ",SchedulingDisabled");
@@ -56,17 +52,10 @@ static void node_roles(struct json_object *object, const struct bl_view *view, s
 
 static void add_address(struct json_object *node, const char *type, struct bl_buf *ret)
 {
-	struct json_object *addresses = bl_json_at(node, "status.addresses");
+	struct json_object *address =
+		bl_json_find(bl_json_at(node, "status.addresses"), "type", type);
 
-	for (size_t i = 0; i < bl_json_len(addresses); i++) {
-		struct json_object *address = bl_json_item(addresses, i);
-
-		if (strcmp(bl_json_str_or(address, "type", ""), type) == 0) {
-			bl_buf_add_str(ret, bl_json_str_or(address, "address", ""));
-			return;
-		}
-	}
-	bl_buf_add_str(ret, "<none>");
+	bl_buf_add_str(ret, bl_json_str_or(address, "address", "<none>"));
 }
 
 static void node_internal_ip(struct json_object *object, const struct bl_view *view,

@@ -24,16 +24,8 @@ static bool is_sidecar(struct json_object *container)
 /* The init container of a status, by name. */
 static struct json_object *init_container_of(struct json_object *pod, struct json_object *status)
 {
-	struct json_object *containers = bl_json_at(pod, "spec.initContainers");
-	const char *name = bl_json_str_or(status, "name", "");
-
-	for (size_t i = 0; i < bl_json_len(containers); i++) {
-		struct json_object *container = bl_json_item(containers, i);
-
-		if (strcmp(bl_json_str_or(container, "name", ""), name) == 0)
-			return container;
-	}
-	return NULL;
+	return bl_json_find(bl_json_at(pod, "spec.initContainers"), "name",
+			    bl_json_str_or(status, "name", ""));
 }
 
 static void count_restarts(struct counts *counts, struct json_object *status)
@@ -46,17 +38,14 @@ static void count_restarts(struct counts *counts, struct json_object *status)
 		counts->last_restart = time;
 }
 
+static struct json_object *condition_of(struct json_object *pod, const char *type)
+{
+	return bl_json_find(bl_json_at(pod, "status.conditions"), "type", type);
+}
+
 static bool condition_is_true(struct json_object *pod, const char *type)
 {
-	struct json_object *conditions = bl_json_at(pod, "status.conditions");
-
-	for (size_t i = 0; i < bl_json_len(conditions); i++) {
-		struct json_object *condition = bl_json_item(conditions, i);
-
-		if (strcmp(bl_json_str_or(condition, "type", ""), type) == 0)
-			return strcmp(bl_json_str_or(condition, "status", ""), "True") == 0;
-	}
-	return false;
+	return strcmp(bl_json_str_or(condition_of(pod, type), "status", ""), "True") == 0;
 }
 
 static void set_text(struct bl_buf *text, const char *prefix, const char *word)
@@ -163,16 +152,9 @@ static void read_containers(struct json_object *pod, struct counts *counts, stru
 
 static bool waits_for_gates(struct json_object *pod)
 {
-	struct json_object *conditions = bl_json_at(pod, "status.conditions");
+	struct json_object *scheduled = condition_of(pod, "PodScheduled");
 
-	for (size_t i = 0; i < bl_json_len(conditions); i++) {
-		struct json_object *condition = bl_json_item(conditions, i);
-
-		if (strcmp(bl_json_str_or(condition, "type", ""), "PodScheduled") == 0 &&
-		    strcmp(bl_json_str_or(condition, "reason", ""), "SchedulingGated") == 0)
-			return true;
-	}
-	return false;
+	return strcmp(bl_json_str_or(scheduled, "reason", ""), "SchedulingGated") == 0;
 }
 
 /* Counts and the word for the state. */

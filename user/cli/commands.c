@@ -11,6 +11,48 @@ const struct bl_option bl_client_options[] = {
 	{NULL},
 };
 
+const struct bl_option bl_agent_options[] = {
+	{"node-name", 0, BL_OPTION_STRING, "NAME", "name of this node (the host name)"},
+	{"cgroup", 0, BL_OPTION_STRING, "DIR",
+	 "cgroup whose sockets are served (root of the cgroup2 mount)"},
+	{"bpffs", 0, BL_OPTION_STRING, "DIR", "where to pin (/sys/fs/bpf/beeline)"},
+	{"state-dir", 0, BL_OPTION_STRING, "DIR", "what is kept over restarts (/var/lib/beeline)"},
+	{"service-cidr", 0, BL_OPTION_LIST, "NETWORK",
+	 "where ClusterIPs come from, one of each family, the first leads (10.96.0.0/16 and "
+	 "fd00:10:96::/112)"},
+	{"node-port-range", 0, BL_OPTION_STRING, "FIRST-LAST",
+	 "where NodePorts come from (30000-32767)"},
+	{"canary-address", 0, BL_OPTION_STRING, "ADDRESS",
+	 "loopback address that proves the hooks (127.254.254.254)"},
+	{"canary-port", 0, BL_OPTION_INT, "PORT", "and its port (9)", 1, 65535},
+	{"allow-bind-node-ports", 0, BL_OPTION_FLAG, NULL,
+	 "let programs bind ports that are NodePorts"},
+	{"no-peer-names", 0, BL_OPTION_FLAG, NULL,
+	 "let getpeername() of TCP sockets show the pod, not the address that was dialled"},
+	{NULL},
+};
+
+static const struct bl_option run_options[] = {
+	{"manifests", 'm', BL_OPTION_STRING, "DIR", "folder of manifests to follow"},
+	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
+	{NULL},
+};
+
+static const struct bl_option dry_run_options[] = {
+	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
+	{NULL},
+};
+
+static const struct bl_option files_options[] = {
+	{"filename", 'f', BL_OPTION_FILE, "FILE", "manifests: file, folder or '-'"},
+	{NULL},
+};
+
+static const struct bl_option check_options[] = {
+	{"output", 'o', BL_OPTION_ENUM, "json", "form of the output"},
+	{NULL},
+};
+
 /* Of all that name objects. */
 static const struct bl_option namespace_options[] = {
 	{"namespace", 'n', BL_OPTION_STRING, "NAMESPACE", "namespace of the objects (default)"},
@@ -101,6 +143,36 @@ static const struct bl_option version_options[] = {
 
 const struct bl_command bl_commands[] = {
 	{
+		.name = "agent",
+		.args = "",
+		.help = "run the node agent",
+		.details = "Follows the manifests, keeps the maps up to date and serves the socket "
+			   "until it is\n"
+			   "told to end; connections go on without it.\n",
+		.group = BL_GROUP_NODE,
+		.needs = BL_NEEDS_ROOT,
+		.tables = {run_options, bl_agent_options, bl_client_options},
+		.run = bl_cmd_agent,
+	},
+	{
+		.name = "load",
+		.args = "",
+		.help = "load and attach the programs, fill the maps from -f, and end",
+		.group = BL_GROUP_NODE,
+		.needs = BL_NEEDS_ROOT,
+		.tables = {files_options, bl_agent_options, dry_run_options, bl_client_options},
+		.run = bl_cmd_load,
+	},
+	{
+		.name = "unload",
+		.args = "",
+		.help = "detach the programs and remove everything that was pinned",
+		.group = BL_GROUP_NODE,
+		.needs = BL_NEEDS_ROOT,
+		.tables = {bl_agent_options, dry_run_options, bl_client_options},
+		.run = bl_cmd_unload,
+	},
+	{
 		.name = "status",
 		.args = "",
 		.help = "tell how the agent and its hooks are",
@@ -109,6 +181,14 @@ const struct bl_command bl_commands[] = {
 		.needs = BL_NEEDS_AGENT,
 		.tables = {status_options, bl_client_options},
 		.run = bl_cmd_status,
+	},
+	{
+		.name = "check",
+		.args = "",
+		.help = "say what this kernel and machine offer, and what is lost without",
+		.group = BL_GROUP_NODE,
+		.tables = {check_options, bl_agent_options, bl_client_options},
+		.run = bl_cmd_check,
 	},
 	{
 		.name = "apply",
@@ -216,6 +296,24 @@ const struct bl_command bl_commands[] = {
 		.words_max = SIZE_MAX,
 		.tables = {namespace_options, label_options, bl_client_options},
 		.run = bl_cmd_annotate,
+	},
+	{
+		.name = "plan",
+		.args = "",
+		.help = "print exact map contents for -f, or those of the agent",
+		.details = "With -f it needs neither root nor an agent.\n",
+		.group = BL_GROUP_LOOK,
+		.tables = {files_options, bl_agent_options, bl_client_options},
+		.run = bl_cmd_plan,
+	},
+	{
+		.name = "verify",
+		.args = "",
+		.help = "compare the maps with the plan of -f, or with that of the agent",
+		.details = "Exits with 3 and prints the difference when they are not equal.\n",
+		.group = BL_GROUP_LOOK,
+		.tables = {files_options, bl_agent_options, bl_client_options},
+		.run = bl_cmd_verify,
 	},
 	{
 		.name = "env",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A Pod and a Node in words: what concerns Services, in kubectl's layout. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "cli/age.h"
 #include "cli/columns.h"
@@ -20,17 +19,6 @@ static void add_ports(struct json_object *ports, const char *title, const char *
 			    bl_json_str_or(port, "protocol", "TCP"));
 	}
 	bl_buf_add_str(ret, len ? "\n" : "<none>\n");
-}
-
-static struct json_object *status_of(struct json_object *statuses, const char *name)
-{
-	for (size_t i = 0; i < bl_json_len(statuses); i++) {
-		struct json_object *status = bl_json_item(statuses, i);
-
-		if (strcmp(bl_json_str_or(status, "name", ""), name) == 0)
-			return status;
-	}
-	return NULL;
 }
 
 static void add_state(struct json_object *status, struct bl_buf *ret)
@@ -67,7 +55,8 @@ static void add_containers(struct json_object *pod, const char *title, const cha
 	for (size_t i = 0; i < bl_json_len(containers); i++) {
 		struct json_object *container = bl_json_item(containers, i);
 		const char *name = bl_json_str_or(container, "name", "");
-		struct json_object *status = status_of(bl_json_at(pod, status_field), name);
+		struct json_object *status =
+			bl_json_find(bl_json_at(pod, status_field), "name", name);
 		struct json_object *ports = bl_json_at(container, "ports");
 
 		bl_buf_addf(ret, "  %s:\n    Image:\t%s\n", name,

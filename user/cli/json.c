@@ -25,6 +25,17 @@ struct json_object *bl_json_item(struct json_object *array, size_t index)
 	return index < bl_json_len(array) ? json_object_array_get_idx(array, index) : NULL;
 }
 
+struct json_object *bl_json_find(struct json_object *array, const char *key, const char *text)
+{
+	for (size_t i = 0; i < bl_json_len(array); i++) {
+		struct json_object *item = bl_json_item(array, i);
+
+		if (strcmp(bl_json_str_or(item, key, ""), text) == 0)
+			return item;
+	}
+	return NULL;
+}
+
 struct json_object *bl_json_at(struct json_object *json, const char *path)
 {
 	while (json && *path) {

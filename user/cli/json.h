@@ -34,6 +34,9 @@ bool bl_json_bool(struct json_object *json, const char *path, bool fallback);
 size_t bl_json_len(struct json_object *array);
 struct json_object *bl_json_item(struct json_object *array, size_t index);
 
+/* The first element whose member `key` is the string `text`, or NULL. */
+struct json_object *bl_json_find(struct json_object *array, const char *key, const char *text);
+
 /* The strings of an array with `separator` between them. */
 void bl_json_join(struct json_object *array, const char *separator, struct bl_buf *ret);
 

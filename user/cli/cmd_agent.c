@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands that work on the node themselves: agent, load, unload, plan, check, verify. They
+ * fill the agent's settings from the options and hand over. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "base/cleanup.h"
+#include "cli/client.h"
+#include "cli/json.h"
+#include "cli/resource.h"
+
+static int read_cidrs(const struct bl_args *args, struct bl_agent_config *config,
+		      struct bl_err *err)
+{
+	const struct bl_value *cidrs = bl_arg_list(args, "service-cidr");
+
+	if (cidrs->count > ARRAY_SIZE(config->service_cidrs))
+		return bl_err_set(err, -EINVAL,
+				  "option '--service-cidr': expected at most one of each family");
+	for (size_t i = 0; i < cidrs->count; i++) {
+		if (bl_prefix_parse(cidrs->items[i], &config->service_cidrs[i]) < 0)
+			return bl_err_set(err, -EINVAL,
+					  "option '--service-cidr': expected a network such as "
+					  "10.96.0.0/16, got '%s'",
+					  cidrs->items[i]);
+	}
+	if (cidrs->count == 2 &&
+	    config->service_cidrs[0].addr.family == config->service_cidrs[1].addr.family)
+		return bl_err_set(err, -EINVAL,
+				  "option '--service-cidr': '%s' and '%s' are of the same family",
+				  cidrs->items[0], cidrs->items[1]);
+	config->service_cidr_count = cidrs->count;
+	return 0;
+}
+
+/* "30000-32767" */
+static int read_port_range(const struct bl_args *args, struct bl_agent_config *config,
+			   struct bl_err *err)
+{
+	const char *text = bl_arg(args, "node-port-range");
+	char *end;
+	long first, last;
+
+	if (!text)
+		return 0;
+	first = strtol(text, &end, 10);
+	last = *end == '-' ? strtol(end + 1, &end, 10) : -1;
+	if (*end || first < 1 || last > 65535 || first > last || !strchr("123456789", text[0]))
+		return bl_err_set(err, -EINVAL,
+				  "option '--node-port-range': expected FIRST-LAST, got '%s'",
+				  text);
+	config->node_port_first = (uint16_t)first;
+	config->node_port_last = (uint16_t)last;
+	return 0;
+}
+
+static int read_canary(const struct bl_args *args, struct bl_agent_config *config,
+		       struct bl_err *err)
+{
+	const char *text = bl_arg(args, "canary-address");
+
+	config->canary_port = (uint16_t)bl_arg_int(args, "canary-port", 0);
+	if (text &&
+	    (bl_addr_parse(text, &config->canary) < 0 || !bl_addr_is_loopback(&config->canary)))
+		return bl_err_set(err, -EINVAL,
+				  "option '--canary-address': expected a loopback address such as "
+				  "127.254.254.254, got '%s'",
+				  text);
+	return 0;
+}
+
+static int read_config(const struct bl_cli *cli, struct bl_agent_config *ret, struct bl_err *err)
+{
+	const struct bl_args *args = &cli->args;
+	struct bl_agent_config config = {
+		.node_name = bl_arg(args, "node-name"),
+		.cgroup = bl_arg(args, "cgroup"),
+		.bpffs = bl_arg(args, "bpffs"),
+		.state_dir = bl_arg(args, "state-dir"),
+		.socket = bl_cli_socket(cli),
+		.dry_run = bl_arg_given(args, "dry-run"),
+		.no_refuse_bind = bl_arg_flag(args, "allow-bind-node-ports"),
+		.no_remember_peer = bl_arg_flag(args, "no-peer-names"),
+	};
+	int r;
+
+	r = read_cidrs(args, &config, err);
+	if (r == 0)
+		r = read_port_range(args, &config, err);
+	if (r == 0)
+		r = read_canary(args, &config, err);
+	if (r == 0)
+		*ret = config;
+	return r;
+}
+
+int bl_cmd_agent(struct bl_cli *cli)
+{
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	config.manifests = bl_arg(&cli->args, "manifests");
+	return bl_agent_run(&config);
+}
+
+int bl_cmd_load(struct bl_cli *cli)
+{
+	const struct bl_value *files = bl_arg_list(&cli->args, "filename");
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	return bl_agent_load(&config, files->items, files->count);
+}
+
+int bl_cmd_unload(struct bl_cli *cli)
+{
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	return bl_agent_unload(&config);
+}
+
+int bl_cmd_check(struct bl_cli *cli)
+{
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	return bl_agent_check(&config, bl_arg(&cli->args, "output") != NULL, cli->out);
+}
+
+static int plan_of_agent(struct bl_cli *cli)
+{
+	_cleanup_free_ char *text = NULL;
+	struct bl_client *client;
+	struct bl_err err = {0};
+	int r;
+
+	r = bl_cli_client(cli, &client, &err);
+	if (r == 0)
+		r = bl_client_get_text(client, "/beeline/v1/plan", &text, &err);
+	if (r < 0)
+		return bl_cli_fail(cli, r, &err);
+	fputs(text, cli->out);
+	return BL_EXIT_OK;
+}
+
+int bl_cmd_plan(struct bl_cli *cli)
+{
+	const struct bl_value *files = bl_arg_list(&cli->args, "filename");
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	return files->count ? bl_agent_plan(&config, files->items, files->count, cli->out)
+			    : plan_of_agent(cli);
+}
+
+static int verify_of_agent(struct bl_cli *cli)
+{
+	_cleanup_json_ struct json_object *answer = NULL;
+	struct json_object *differences;
+	struct bl_client *client;
+	struct bl_err err = {0};
+	int r;
+
+	r = bl_cli_client(cli, &client, &err);
+	if (r == 0)
+		r = bl_client_call(client, BL_METHOD_GET, "/beeline/v1/verify", NULL, &answer,
+				   &err);
+	if (r < 0)
+		return bl_cli_fail(cli, r, &err);
+	differences = bl_json_at(answer, "differences");
+	for (size_t i = 0; i < bl_json_len(differences); i++)
+		fprintf(cli->out, "%s\n", bl_json_str_or(bl_json_item(differences, i), "", ""));
+	if (bl_json_bool(answer, "truncated", false))
+		fprintf(cli->out, "... and more\n");
+	if (!bl_json_bool(answer, "equal", false)) {
+		fprintf(cli->err, "beeline: the maps differ from the plan\n");
+		return BL_EXIT_CHECK_FAILED;
+	}
+	fprintf(cli->out, "the maps equal the plan\n");
+	return BL_EXIT_OK;
+}
+
+int bl_cmd_verify(struct bl_cli *cli)
+{
+	const struct bl_value *files = bl_arg_list(&cli->args, "filename");
+	struct bl_agent_config config;
+	struct bl_err err = {0};
+
+	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	return files->count ? bl_agent_verify(&config, files->items, files->count, cli->out)
+			    : verify_of_agent(cli);
+}
