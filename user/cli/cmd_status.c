@@ -69,8 +69,11 @@ static void add_hooks(struct json_object *status, int64_t now, struct bl_buf *re
 		words = "in force (proved by a connection through the canary)";
 	else if (strcmp(state, "not-in-force") == 0)
 		words = "NOT IN FORCE: services do not work";
-	bl_buf_addf(ret, "Hooks:\t%s, checked ", words);
-	add_age(status, "hooks.checked", now, ret);
+	bl_buf_addf(ret, "Hooks:\t%s", words);
+	if (bl_json_str(status, "hooks.checked")) {
+		bl_buf_add_str(ret, ", checked ");
+		add_age(status, "hooks.checked", now, ret);
+	}
 	bl_buf_addf(ret, "%s%s\n", reason ? ": " : "", reason ? reason : "");
 }
 
@@ -84,6 +87,8 @@ static void add_programs(struct json_object *status, struct bl_buf *ret)
 	bl_buf_addf(ret, "Programs:\t%zu of %zu attached to %s, pinned in %s\n", attached,
 		    bl_json_len(programs), bl_json_str_or(status, "datapath.cgroup", "-"),
 		    bl_json_str_or(status, "datapath.bpffs", "-"));
+	if (bl_json_bool(status, "dryRun", false))
+		return; /* none is meant to be */
 	for (size_t i = 0; i < bl_json_len(programs); i++) {
 		struct json_object *program = bl_json_item(programs, i);
 
@@ -198,8 +203,10 @@ void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret)
 	add_apply(status, now, ret);
 	bl_buf_add_str(ret, "Self check:\t");
 	add_age(status, "selfCheck.time", now, ret);
-	bl_buf_addf(ret, ", %" PRId64 " %s\n", drifts,
-		    drifts == 1 ? "difference mended" : "differences mended");
+	if (bl_json_str(status, "selfCheck.time"))
+		bl_buf_addf(ret, ", %" PRId64 " %s", drifts,
+			    drifts == 1 ? "difference mended" : "differences mended");
+	bl_buf_add_str(ret, "\n");
 	add_sources(status, ret);
 	add_counts(status, ret);
 	add_problems(status, now, ret);
