@@ -103,9 +103,9 @@ def test_a_pod_becomes_an_endpoint_and_a_label_takes_it_away(agent):
     agent.say("apply", "-f", "-", given=SERVICE + "---\n" + POD)
     assert rows(agent.say("get", "po", "--no-headers"))[0][:3] == ["web-1", "1/1", "Running"]
     assert "Endpoints:                10.244.0.5:8080\n" in agent.say("describe", "svc", "web")
-    assert "10.244.0.5:8080" in agent.say("plan")
+    assert "10.244.0.5:8080 ready" in agent.say("plan")
     assert agent.say("label", "pod", "web-1", "app-") == "pod/web-1 unlabeled\n"
-    assert "10.244.0.5" not in agent.say("plan")
+    assert "10.244.0.5:8080 ready" not in agent.say("plan")
     assert agent.say("verify") == "the maps equal the plan\n"
 
 

@@ -27,6 +27,17 @@ static const char *namespace_of(struct json_object *manifest)
 	return bl_json_str(manifest, "metadata.namespace");
 }
 
+/* What 'get -o yaml' prints can be created again: these belong to the object that was printed. */
+static void drop_identity(struct json_object *manifest)
+{
+	static const char *const fields[] = {"resourceVersion", "uid", "creationTimestamp",
+					     "generation"};
+	struct json_object *meta = bl_json_at(manifest, "metadata");
+
+	for (size_t i = 0; meta && i < ARRAY_SIZE(fields); i++)
+		json_object_object_del(meta, fields[i]);
+}
+
 static int post(const struct job *job, const struct bl_object *object, struct json_object *manifest,
 		struct bl_err *err)
 {
@@ -35,6 +46,7 @@ static int post(const struct job *job, const struct bl_object *object, struct js
 
 	if (!path)
 		return bl_err_set(err, -ENOMEM, "cannot allocate a path");
+	drop_identity(manifest);
 	r = job->dry_run ? 0
 			 : bl_client_call(job->client, BL_METHOD_POST, path, manifest, NULL, err);
 	if (r == 0)
@@ -73,6 +85,7 @@ static int apply(const struct job *job, const struct bl_object *object,
 	_cleanup_json_ struct json_object *live = NULL;
 	int r;
 
+	drop_identity(manifest);
 	r = bl_merge_annotate(manifest);
 	if (!path || r < 0)
 		return bl_err_set(err, -ENOMEM, "cannot allocate a path");
