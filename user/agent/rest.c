@@ -94,7 +94,8 @@ static bool kind_of(const char *plural, bool discovery, enum bl_kind *ret)
 	for (int i = 0; i < BL_KIND_COUNT; i++) {
 		const struct bl_kind_info *info = bl_kind_info((enum bl_kind)i);
 
-		if (strcmp(info->plural, plural) || strcmp(info->api_version, "v1") != discovery)
+		if (strcmp(info->plural, plural) ||
+		    (strcmp(info->api_version, "v1") != 0) != discovery)
 			continue;
 		*ret = (enum bl_kind)i;
 		return true;
