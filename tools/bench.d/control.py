@@ -102,6 +102,12 @@ class Agent:
         return sizes
 
     def stop(self):
+        # As a person would: the agent ends, then everything it pinned is taken out.
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            pass
         self.lab.stop(self.process)
         subprocess.run([self.binary, "unload", "--cgroup", self.cgroup, "--bpffs", self.pins],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)

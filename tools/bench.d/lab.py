@@ -65,9 +65,7 @@ class Lab:
         self.folder = tempfile.mkdtemp(prefix=PREFIX)
         self.bpffs = os.path.join(self.folder, "bpf")
         self.processes = []
-        self.cgroups = []
         self.cgroup_root = cgroup2_root()
-        self.home_cgroup = self.own_cgroup()
 
     def __enter__(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -83,30 +81,19 @@ class Lab:
             process.kill()
             process.wait()
         subprocess.run(["umount", self.bpffs], stderr=subprocess.DEVNULL, check=False)
-        for cgroup in reversed(self.cgroups):
-            remove_cgroup(cgroup)
+        remove_cgroups(self.top_cgroup)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def own_cgroup(self):
-        with open("/proc/self/cgroup", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("0::"):
-                    return self.cgroup_root + line[3:].strip()
-        return self.cgroup_root
 
     def sweep(self):
         """Cgroups of runs that were killed before they could clean up."""
         for name in os.listdir(self.cgroup_root):
             pid = name.removeprefix(PREFIX)
             if name.startswith(PREFIX) and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                top = os.path.join(self.cgroup_root, name)
-                for folder, _, _ in os.walk(top, topdown=False):
-                    remove_cgroup(folder)
+                remove_cgroups(os.path.join(self.cgroup_root, name))
 
     def cgroup(self, name, parent=None):
         path = os.path.join(parent or self.top_cgroup, name)
         os.mkdir(path)
-        self.cgroups.append(path)
         return path
 
     def pins(self, name):
@@ -134,6 +121,17 @@ class Lab:
             time.sleep(0.005)
         namespace.ip("link", "set", "lo", "up")
         return namespace
+
+
+def remove_cgroups(top):
+    """All below `top` too: an agent that was killed leaves a child of its own there."""
+    try:
+        with open(os.path.join(top, "cgroup.kill"), "w", encoding="ascii") as kill:
+            kill.write("1")
+    except FileNotFoundError:
+        pass  # kernels before 5.14: the processes died with their parent
+    for folder, _, _ in os.walk(top, topdown=False):
+        remove_cgroup(folder)
 
 
 def remove_cgroup(path):
