@@ -9,6 +9,7 @@
 
 #define FIRST_BLOCK 448u
 #define LARGEST_BLOCK 65536u
+#define AFTER_SIZED 64u /* what a sized arena did not count is small: one text, or a few */
 
 struct block {
 	struct block *next;
@@ -19,6 +20,7 @@ struct block {
 
 struct bl_arena {
 	struct block *blocks; /* newest first */
+	size_t next_size;     /* of the block that is added next, unless more is asked for */
 };
 
 int bl_arena_new(struct bl_arena **ret)
@@ -27,6 +29,7 @@ int bl_arena_new(struct bl_arena **ret)
 
 	if (!arena)
 		return -ENOMEM;
+	arena->next_size = FIRST_BLOCK;
 	*ret = arena;
 	return 0;
 }
@@ -47,21 +50,16 @@ struct bl_arena *bl_arena_free(struct bl_arena *arena)
 
 static struct block *add_block(struct bl_arena *arena, size_t least)
 {
-	size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+	size_t size = arena->next_size < least ? least : arena->next_size;
 	struct block *block;
 
-	if (size < FIRST_BLOCK)
-		size = FIRST_BLOCK;
-	if (size > LARGEST_BLOCK)
-		size = LARGEST_BLOCK;
-	if (size < least)
-		size = least;
 	block = calloc(1, sizeof(*block) + size);
 	if (!block)
 		return NULL;
 	block->size = size;
 	block->next = arena->blocks;
 	arena->blocks = block;
+	arena->next_size = size < LARGEST_BLOCK / 2 ? size * 2 : LARGEST_BLOCK;
 	return block;
 }
 
@@ -79,6 +77,7 @@ int bl_arena_new_sized(size_t size, struct bl_arena **ret)
 		return -ENOMEM;
 	block->size = size;
 	arena->blocks = block;
+	arena->next_size = AFTER_SIZED;
 	*ret = TAKE_PTR(arena);
 	return 0;
 }

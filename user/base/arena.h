@@ -13,7 +13,8 @@
 struct bl_arena;
 
 int bl_arena_new(struct bl_arena **ret);
-/* The same with a first block of this size, for an owner who knows what will come. */
+/* The same with a first block of this size, for an owner who knows what will come; what comes on
+ * top of that is taken in small steps. */
 int bl_arena_new_sized(size_t size, struct bl_arena **ret);
 struct bl_arena *bl_arena_free(struct bl_arena *arena); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct bl_arena *, bl_arena_free);
