@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "model/tree.h"
 
+#define LONGEST_WORD 5 /* "false" */
 #define NUMBER_TEXT 64 /* longer ones are strings */
 
 static bool is_one_of(const char *text, const char *const words[], size_t count)
@@ -30,6 +31,10 @@ static bool resolve_word(struct bl_tree *scalar)
 	static const char *const falses[] = {"false", "False", "FALSE", "no", "No", "NO",
 					     "off",   "Off",   "OFF",   "n",  "N"};
 
+	/* Most scalars are names and addresses: these two tests spare them two dozen comparisons.
+	 */
+	if (scalar->count > LONGEST_WORD || !strchr("~ntfyoNTFYO", scalar->text[0]))
+		return false;
 	if (is_one_of(scalar->text, nulls, ARRAY_SIZE(nulls))) {
 		scalar->type = BL_TREE_NULL;
 	} else if (is_one_of(scalar->text, trues, ARRAY_SIZE(trues))) {
