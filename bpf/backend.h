@@ -26,6 +26,7 @@ static inline bool bl_backend_copy(const struct bl_backend *from, struct bl_back
 	ret->service_id = *(const volatile __u32 *)&from->service_id;
 	ret->weight = from->weight;
 	ret->zone = from->zone;
+	ret->flags = from->flags;
 	return *head == before;
 }
 

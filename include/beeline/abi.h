@@ -98,13 +98,20 @@ enum bl_frontend_flag {
 	BL_FRONTEND_F_NODE_PORT = 1u << 5,
 	/* The agent's own probe of its hooks; counted under its own reason. */
 	BL_FRONTEND_F_CANARY = 1u << 6,
+	/* A ClusterIP: packets from outside are no business of it, unless the agent is told so. */
+	BL_FRONTEND_F_INTERNAL_ONLY = 1u << 7,
+	/* Packets from outside are admitted by sources4 and sources6 alone. */
+	BL_FRONTEND_F_SOURCE_RANGES = 1u << 8,
+	/* Backends on other nodes get the packet encapsulated and answer the client themselves. */
+	BL_FRONTEND_F_DSR = 1u << 9,
 };
 
 enum bl_algorithm {
 	BL_ALGORITHM_RANDOM = 0,
+	BL_ALGORITHM_MAGLEV = 1, /* for clients from outside; needs a run in `maglev` */
 };
 
-/* A run of entries in `slots`. */
+/* A run of entries in `slots`, or in `maglev`. */
 struct bl_slot_range {
 	__u32 first;
 	__u32 count; /* 0: nobody answers */
@@ -118,7 +125,8 @@ struct bl_frontend {
 	struct bl_slot_range internal; /* for clients on this node */
 	struct bl_slot_range external; /* for clients that come from outside */
 	__u32 affinity_timeout_s;
-	__u32 reserved;
+	__u32 pad2;
+	struct bl_slot_range maglev; /* lookup table for clients from outside; count 0: none */
 };
 
 /* slots: index -> backend id. */
@@ -136,6 +144,10 @@ enum bl_backend_state {
 	BL_BACKEND_GONE = 3,
 };
 
+enum bl_backend_flag {
+	BL_BACKEND_F_LOCAL = 1u << 0, /* on this node */
+};
+
 /*
  * backends: id -> where it answers. An entry belongs to one service (one Service port), never to
  * two, so that its state and its counters are that service's own. Id 0 is never used.
@@ -148,7 +160,8 @@ struct bl_backend {
 	__u32 generation; /* raised each time the id is given to another backend */
 	__u32 service_id;
 	__u16 weight;          /* relative; 100 unless an annotation says otherwise */
-	__u16 zone;            /* number of the zone's name, 0 unknown */
+	__u8 zone;             /* number of the zone's name, 0 unknown */
+	__u8 flags;            /* enum bl_backend_flag */
 } __attribute__((aligned(8))); /* port to generation are read as one word */
 
 #define BL_NAME_MAX 64 /* DNS label of 63 characters and a zero */
@@ -243,7 +256,7 @@ struct bl_affinity_key {
 	__u32 service_id;
 	__u8 client_kind; /* enum bl_affinity_client */
 	__u8 pad[3];
-	union bl_ip client; /* the pod's address, or the cookie in the first eight bytes */
+	union bl_ip client; /* the client's address, or the cookie in the first eight bytes */
 };
 
 enum bl_affinity_client {

@@ -28,7 +28,45 @@
 	X(REPLY_RENAMED, 12, "reply_renamed", "recvmsg or getpeername showed the dialled address") \
 	X(CANARY, 13, "canary", "the agent's own probe of its hooks")                              \
 	X(NO_MEMORY, 14, "no_memory",                                                              \
-	  "socket storage could not be had; the translation went on without it")
+	  "socket storage could not be had; the translation went on without it")                   \
+	X(FLOW_LOCAL, 15, "flow_local", "a packet was rewritten to a backend on this node")        \
+	X(FLOW_REMOTE, 16, "flow_remote",                                                          \
+	  "a packet was sent on to a backend elsewhere, under the node's address")                 \
+	X(FLOW_DSR, 17, "flow_dsr",                                                                \
+	  "a packet was sent on encapsulated, for the backend to answer itself")                   \
+	X(FLOW_REPLY, 18, "flow_reply", "a backend's answer was given the frontend's address")     \
+	X(FLOW_NEW, 19, "flow_new", "a flow was made for a client from outside")                   \
+	X(FLOW_LIMIT, 20, "flow_limit", "more new flows than the guard admits; dropped")           \
+	X(FLOW_FAILED, 21, "flow_failed", "a flow could not be stored; dropped")                   \
+	X(SOURCE_REFUSED, 22, "source_refused",                                                    \
+	  "the client is outside loadBalancerSourceRanges; dropped")                               \
+	X(NO_SNAT_PORT, 23, "no_snat_port",                                                        \
+	  "no free port towards this backend in the SNAT pool; dropped, widen the pool")           \
+	X(NO_SNAT_ADDRESS, 24, "no_snat_address",                                                  \
+	  "the node has no address of this family to send on from; dropped")                       \
+	X(BACKEND_GONE, 25, "backend_gone",                                                        \
+	  "the backend of a flow stopped serving; TCP is reset, UDP gets another")                 \
+	X(NO_ROUTE, 26, "no_route",                                                                \
+	  "the route to the backend or client is missing or forbidden; dropped")                   \
+	X(NEXT_HOP_SLOW, 27, "next_hop_slow",                                                      \
+	  "the next hop is unresolved or no XDP device; sent through the stack")                   \
+	X(TTL_EXPIRED, 28, "ttl_expired",                                                          \
+	  "a packet had no hops left on its way to another node; dropped")                         \
+	X(TOO_BIG, 29, "too_big",                                                                  \
+	  "a packet was too big for the next hop; its sender was told the size")                   \
+	X(MALFORMED, 30, "malformed", "headers are cut off or contradict themselves; left alone")  \
+	X(ICMP_TRANSLATED, 31, "icmp_translated", "an ICMP error about a flow was translated")     \
+	X(ECHO_ANSWERED, 32, "echo_answered", "an echo request to a virtual address was answered") \
+	X(FRAGMENT_FOLLOWED, 33, "fragment_followed", "a fragment went the way of its first one")  \
+	X(FRAGMENT_UNKNOWN, 34, "fragment_unknown",                                                \
+	  "a fragment came before its first one; left alone")                                      \
+	X(DSR_TAKEN, 35, "dsr_taken",                                                              \
+	  "an encapsulated packet was unwrapped for a pod of this node")                           \
+	X(DSR_UNKNOWN, 36, "dsr_unknown",                                                          \
+	  "an encapsulated packet is for no backend of this node; left alone")                     \
+	X(NOT_OUTSIDE, 37, "not_outside",                                                          \
+	  "a packet from outside to a ClusterIP or loopback frontend; left alone")                 \
+	X(FLOW_CLOSED, 38, "flow_closed", "a packet of no flow that cannot begin one; dropped")
 
 enum bl_reason {
 #define BL_REASON_ENUM(name, number, label, text) BL_REASON_##name = number,

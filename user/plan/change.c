@@ -490,7 +490,7 @@ static int take_ranges(struct change *change)
 	return r;
 }
 
-static uint16_t zone_number(struct bl_plan *plan, const char *zone)
+static uint8_t zone_number(struct bl_plan *plan, const char *zone)
 {
 	char **zones;
 	char *copy;
@@ -499,8 +499,8 @@ static uint16_t zone_number(struct bl_plan *plan, const char *zone)
 		return 0;
 	for (size_t i = 0; i < plan->zone_count; i++)
 		if (strcmp(plan->zones[i], zone) == 0)
-			return (uint16_t)(i + 1);
-	if (plan->zone_count == UINT16_MAX)
+			return (uint8_t)(i + 1);
+	if (plan->zone_count == UINT8_MAX)
 		return 0;
 	/* A zone without a number is an unknown one: nothing to fail for. */
 	zones = reallocarray(plan->zones, plan->zone_count + 1, sizeof(*zones));
@@ -511,7 +511,7 @@ static uint16_t zone_number(struct bl_plan *plan, const char *zone)
 	if (!copy)
 		return 0;
 	zones[plan->zone_count++] = copy;
-	return (uint16_t)plan->zone_count;
+	return (uint8_t)plan->zone_count;
 }
 
 static void set_backend(struct change *change, const struct port_change *port, uint32_t i)

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The packet programs' part of the contract: keys and values of the maps that XDP and tc have
+ * beside those of beeline/abi.h, which they share with the socket programs, and their load-time
+ * constants.
+ *
+ * The rules of abi.h hold: network byte order for addresses and ports, host order for the rest, all
+ * padding explicit and zero, BL_ABI_VERSION for every change.
+ */
+#ifndef BEELINE_PACKET_H
+#define BEELINE_PACKET_H
+
+#include "beeline/abi.h"
+
+#define BL_MAP_MAGLEV "maglev"
+#define BL_MAP_PACKET_PORTS "packet_ports"
+#define BL_MAP_PACKET_STATE "packet_state"
+#define BL_MAP_PACKET_GUARD "packet_guard"
+#define BL_MAP_UPLINKS "uplinks"
+#define BL_MAP_SOURCES4 "sources4"
+#define BL_MAP_SOURCES6 "sources6"
+#define BL_MAP_FLOWS4 "flows4"
+#define BL_MAP_FLOWS6 "flows6"
+#define BL_MAP_FRAGMENTS4 "fragments4"
+#define BL_MAP_FRAGMENTS6 "fragments6"
+#define BL_MAP_DSR_BACKENDS "dsr_backends"
+
+/* Program names. */
+#define BL_PROG_XDP "bl_xdp"
+#define BL_PROG_TC_INGRESS "bl_tc_ingress"
+#define BL_PROG_TC_EGRESS "bl_tc_egress"
+
+/* Default sizes; the agent may choose others before the maps are created. */
+#define BL_MAGLEV_MAX 2097152u
+#define BL_UPLINKS_MAX 64u
+#define BL_SOURCES_MAX 16384u
+#define BL_FLOWS4_MAX 131072u /* two entries a flow: there and back */
+#define BL_FLOWS6_MAX 65536u
+#define BL_FRAGMENTS_MAX 4096u
+#define BL_DSR_BACKENDS_MAX 16384u
+
+#define BL_SNAT_FIRST_DEFAULT 61000u /* above the kernel's own ip_local_port_range */
+#define BL_SNAT_LAST_DEFAULT 65535u
+
+/* maglev: backend ids. A frontend names its run with `maglev` in struct bl_frontend. */
+struct bl_maglev_entry {
+	__u32 backend_id;
+};
+
+/*
+ * packet_ports: which ports may concern us, so that foreign traffic leaves after one test. Bit
+ * bl_packet_port_bit(): word is the quotient by 64, bit the remainder.
+ */
+#define BL_PACKET_PORT_WORDS 2048u /* 64 ports each: those of TCP, then those of UDP */
+struct bl_packet_port_word {
+	__u64 destination; /* ports of frontends that clients outside reach, and the SNAT pool */
+	__u64 reply;       /* ports of backends on this node: sources of what leaves it */
+};
+
+/* The port in host order. */
+static inline __u32 bl_packet_port_bit(__u8 protocol, __u16 port)
+{
+	return (protocol == 17 ? 65536u : 0u) + port;
+}
+
+/* packet_state: one entry that the agent changes while packets flow. */
+struct bl_packet_state {
+	/* Raised whenever routes, neighbours or links change: next hops that flows remember from
+	 * before are looked up again. Never 0. */
+	__u32 next_hop_generation;
+	__u32 pad;
+};
+
+/* packet_guard: per CPU, how many new flows may still be made. */
+struct bl_packet_guard {
+	__u64 filled_ns; /* CLOCK_MONOTONIC */
+	__u64 tokens;
+};
+
+enum bl_uplink_flag {
+	/* Its driver takes frames from XDP programs of other devices. */
+	BL_UPLINK_F_XDP_REDIRECT = 1u << 0,
+};
+
+/*
+ * uplinks: ifindex -> the node's addresses there, which are the source of what is sent on to other
+ * nodes. The entry of ifindex 0 is for devices that have none.
+ */
+struct bl_uplink {
+	union bl_ip ipv4; /* zeros: none */
+	union bl_ip ipv6;
+	__u32 flags; /* enum bl_uplink_flag */
+	__u32 pad;
+};
+
+/* sources4, sources6: longest-prefix match on (service, client). prefixlen is 32 plus the prefix of
+ * the address; what is found is admitted. */
+struct bl_source4_key {
+	__u32 prefixlen;
+	__u32 service_id;
+	__u8 address[4];
+};
+
+struct bl_source6_key {
+	__u32 prefixlen;
+	__u32 service_id;
+	__u8 address[16];
+};
+
+struct bl_source {
+	__u32 admitted; /* 1 */
+};
+
+/* flows4, flows6: a packet as it comes in -> what becomes of it. */
+struct bl_flow4_key {
+	__u8 source[4];
+	__u8 destination[4];
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct bl_flow6_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum bl_flow_kind {
+	BL_FLOW_LOCAL = 1,        /* client to a backend on this node */
+	BL_FLOW_REMOTE = 2,       /* client to a backend elsewhere, under the node's address */
+	BL_FLOW_DSR = 3,          /* client to a backend elsewhere, encapsulated */
+	BL_FLOW_REPLY_LOCAL = 4,  /* backend on this node to the client, seen on its way out */
+	BL_FLOW_REPLY_REMOTE = 5, /* backend elsewhere to the client */
+};
+
+enum bl_flow_state {
+	BL_FLOW_NEW = 0,         /* nothing came back yet */
+	BL_FLOW_ESTABLISHED = 1, /* packets in both directions */
+	BL_FLOW_CLOSING = 2,     /* TCP: a FIN was seen */
+	BL_FLOW_CLOSED = 3,      /* TCP: FINs both ways, or a reset */
+};
+
+/*
+ * There is one entry for each direction (DSR: one). Each names the other: its key is this entry's
+ * new destination and source, turned round. The addresses and ports are what the packet gets, also
+ * those that stay as they are.
+ */
+struct bl_flow {
+	union bl_ip source;
+	union bl_ip destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 kind;  /* enum bl_flow_kind */
+	__u8 state; /* enum bl_flow_state */
+	__u16 mtu;  /* of the next hop */
+	__u32 backend_id;
+	__u32 backend_generation;
+	__u32 service_id;
+	__u32 next_hop_generation; /* 0: next hop unknown */
+	__u32 next_hop_ifindex;
+	__u8 next_hop_mac[6];
+	__u8 own_mac[6];
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC */
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* fragments4, fragments6: ports of a datagram's first fragment, for those that follow. */
+struct bl_fragment4_key {
+	__u8 source[4];
+	__u8 destination[4];
+	__be16 id;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct bl_fragment6_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__be32 id;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct bl_fragment {
+	__be16 source_port;
+	__be16 destination_port;
+	__u32 pad;
+	__u64 seen_ns; /* CLOCK_MONOTONIC */
+};
+
+/* dsr_backends: backends on this node, as an encapsulated packet names them. */
+struct bl_dsr_key {
+	union bl_ip address; /* the pod's, and the outer destination */
+	__u32 service_id;
+	__u8 family;
+	__u8 pad[3];
+};
+
+struct bl_dsr_backend {
+	__u32 backend_id;
+};
+
+/* Load-time constants of the XDP and tc programs, written before the verifier runs. */
+struct bl_packet_tunables {
+	__u32 new_flows_per_s; /* a CPU; 0: no limit */
+	__u32 new_flows_burst;
+	__u32 tcp_new_s; /* idle times after which a flow counts no more */
+	__u32 tcp_established_s;
+	__u32 tcp_closing_s;
+	__u32 udp_new_s;
+	__u32 udp_established_s;
+	__u16 snat_first; /* host order; the pool is in packet_ports too */
+	__u16 snat_last;
+	__u8 count;
+	__u8 cluster_ip_from_outside; /* ClusterIPs answer clients outside */
+	__u8 answer_echo;             /* echo to a virtual address with a ready endpoint */
+	__u8 dsr;                     /* send and take encapsulated packets */
+	__u8 fragments;               /* follow fragments */
+	__u8 pad[3];
+};
+
+#define BL_PACKET_TUNABLES_DEFAULT                                                                 \
+	{                                                                                          \
+		.new_flows_per_s = 50000, .new_flows_burst = 50000, .tcp_new_s = 60,               \
+		.tcp_established_s = 21600, .tcp_closing_s = 60, .udp_new_s = 30,                  \
+		.udp_established_s = 180, .snat_first = BL_SNAT_FIRST_DEFAULT,                     \
+		.snat_last = BL_SNAT_LAST_DEFAULT, .count = 1, .dsr = 1, .fragments = 1,           \
+	}
+
+#endif
