@@ -155,9 +155,8 @@ static void point_out_ellipsis(struct job *job, const struct bl_document *piece)
 
 /* JSON */
 
-static int add_json_item(struct job *job, const struct bl_document *document, const char *root,
-			 struct json_object *json, const struct bl_inherited *inherited,
-			 bool unfold)
+static int add_json_item(struct job *job, const struct bl_document *document,
+			 struct json_object *json, const struct bl_inherited *inherited)
 {
 	const struct bl_tree *tree;
 	struct bl_err err = {0};
@@ -172,8 +171,7 @@ static int add_json_item(struct job *job, const struct bl_document *document, co
 	}
 	if (r < 0)
 		return fail_at(job, document, r, err.text);
-	return unfold ? add_tree(job, document, tree)
-		      : add_object(job, document, root, tree, inherited);
+	return add_object(job, document, "", tree, inherited);
 }
 
 static const char *json_string(struct json_object *json, const char *key)
@@ -184,30 +182,40 @@ static const char *json_string(struct json_object *json, const char *key)
 }
 
 /* Long lists are taken apart before they become trees, item by item. */
+static int add_json_list(struct job *job, const struct bl_document *document,
+			 struct json_object *items, const struct bl_inherited *inherited)
+{
+	struct bl_json_items texts;
+	bool found = bl_json_items_start(document, "items", &texts);
+
+	for (size_t i = 0; i < json_object_array_length(items); i++) {
+		struct bl_document item = {.file = document->file};
+		int r;
+
+		if (found)
+			found = bl_json_items_next(&texts, &item);
+		r = add_json_item(job, &item, json_object_array_get_idx(items, i), inherited);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int add_json(struct job *job, const struct bl_document *document, struct json_object *json)
 {
 	struct json_object *items = NULL;
 	struct bl_inherited inherited = {0};
-	char kind[64], root[32];
+	char kind[64];
 
 	if (json_object_is_type(json, json_type_object))
 		items = json_object_object_get(json, "items");
 	if (!is_list(json_string(json, "kind"), json_object_is_type(items, json_type_array), kind,
 		     sizeof(kind)))
-		return add_json_item(job, document, "", json, &inherited, false);
+		return add_json_item(job, document, json, &inherited);
 	if (kind[0])
 		inherited = (struct bl_inherited){.kind = kind,
 						  .api_version = json_string(json, "apiVersion")};
-	for (size_t i = 0; i < json_object_array_length(items); i++) {
-		int r;
-
-		(void)snprintf(root, sizeof(root), "items[%zu]", i);
-		r = add_json_item(job, document, root, json_object_array_get_idx(items, i),
-				  &inherited, false);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return add_json_list(job, document, items, &inherited);
 }
 
 static int fail_json(struct job *job, const struct bl_document *document,
@@ -322,7 +330,7 @@ static int read_piece(struct job *job, struct bl_document piece)
 	int r;
 
 	if (starts_json(&piece)) {
-		if (memcmp(piece.text, "---", 3) == 0)
+		if (piece.text[0] == '-')
 			advance(&piece, 3);
 		skip_blanks(&piece);
 		r = read_json_piece(job, piece);

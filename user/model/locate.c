@@ -228,6 +228,45 @@ static bool locate_json(const struct bl_document *document, const char *field, b
 	return peek(&scanner) != 'n';
 }
 
+bool bl_json_items_start(const struct bl_document *document, const char *key,
+			 struct bl_json_items *ret)
+{
+	struct scanner scanner = {.text = document->text, .len = document->len};
+	struct bl_path_step step = {.name = key, .name_len = strlen(key), .index = SIZE_MAX};
+	size_t key_at;
+
+	skip_space(&scanner);
+	if (!step_json(&scanner, &step, &key_at) || peek(&scanner) != '[')
+		return false;
+	*ret = (struct bl_json_items){.rest = *document};
+	ret->more = enter(&scanner);
+	ret->at = scanner.at;
+	return true;
+}
+
+bool bl_json_items_next(struct bl_json_items *items, struct bl_document *ret)
+{
+	struct bl_document *rest = &items->rest;
+	struct scanner scanner;
+	struct bl_pos pos;
+
+	if (!items->more)
+		return false;
+	/* Count on from where the last item began. */
+	pos_of_offset(rest, items->at, &pos);
+	rest->line = pos.line;
+	rest->column = pos.column;
+	rest->text += items->at;
+	rest->len -= items->at;
+	scanner = (struct scanner){.text = rest->text, .len = rest->len};
+	skip_value(&scanner);
+	*ret = *rest;
+	ret->len = scanner.at;
+	items->more = next_child(&scanner);
+	items->at = scanner.at;
+	return true;
+}
+
 bool bl_document_locate(const struct bl_document *document, const char *field, bool of_key,
 			struct bl_pos *ret)
 {

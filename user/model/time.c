@@ -6,6 +6,10 @@
 
 #include "model/decode.h"
 
+/* Years of four digits. */
+#define FIRST_SECOND (-62135596800) /* 0001-01-01T00:00:00Z */
+#define LAST_SECOND 253402300799    /* 9999-12-31T23:59:59Z */
+
 /* "Z" or "+01:00", seconds east of Greenwich. */
 static int parse_zone(const char *text, int64_t *ret)
 {
@@ -27,7 +31,7 @@ int bl_time_parse(const char *text, int64_t *ret)
 {
 	struct tm tm = {0};
 	const char *rest;
-	int64_t east;
+	int64_t east, seconds;
 
 	if (strspn(text, "0123456789-") < 10)
 		return -EINVAL;
@@ -43,7 +47,10 @@ int bl_time_parse(const char *text, int64_t *ret)
 	}
 	if (parse_zone(rest, &east) < 0)
 		return -EINVAL;
-	*ret = (int64_t)timegm(&tm) - east;
+	seconds = (int64_t)timegm(&tm) - east;
+	if (seconds < FIRST_SECOND || seconds > LAST_SECOND)
+		return -EINVAL;
+	*ret = seconds;
 	return 0;
 }
 
@@ -54,6 +61,10 @@ const char *bl_time_format(int64_t time, char buffer[static BL_TIME_TEXT])
 
 	buffer[0] = '\0';
 	if (gmtime_r(&seconds, &tm))
-		(void)strftime(buffer, BL_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		(void)snprintf(buffer, BL_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02uZ",
+			       (unsigned int)(tm.tm_year + 1900) % 10000u,
+			       (unsigned int)(tm.tm_mon + 1) % 100u,
+			       (unsigned int)tm.tm_mday % 100u, (unsigned int)tm.tm_hour % 100u,
+			       (unsigned int)tm.tm_min % 100u, (unsigned int)tm.tm_sec % 100u);
 	return buffer;
 }

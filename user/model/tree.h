@@ -105,6 +105,18 @@ bool bl_document_locate(const struct bl_document *document, const char *field, b
 bool bl_json_find_duplicate(const struct bl_document *document, struct bl_pos *ret,
 			    struct bl_buf *ret_key);
 
+/* The items of a list in a JSON text as documents of their own, so that finding a place in one does
+ * not walk all before it. False: there is no such list (by this spelling of its key), or no more.
+ */
+struct bl_json_items {
+	struct bl_document rest; /* from the last item on */
+	size_t at;               /* of the next item in it */
+	bool more;
+};
+bool bl_json_items_start(const struct bl_document *document, const char *key,
+			 struct bl_json_items *ret);
+bool bl_json_items_next(struct bl_json_items *items, struct bl_document *ret);
+
 /* One step of a field path: a name, or an index when `name` is NULL. Advances; false at the end. */
 struct bl_path_step {
 	const char *name;

@@ -228,6 +228,53 @@ Test(text, every_prefix_of_a_good_text_decodes_or_says_why_not)
 	}
 }
 
+Test(text, places_in_a_long_json_list_are_found_without_walking_it_again)
+{
+	struct bl_buf text = {0};
+
+	bl_buf_add_str(&text, "{\"apiVersion\":\"v1\",\"kind\":\"NamespaceList\",\"items\":[");
+	for (int i = 0; i < 20000; i++)
+		bl_buf_addf(&text, "%s\n{\"metadata\":{\"name\":\"n%d\"}}", i ? "," : "", i);
+	bl_buf_add_str(&text, ",\n {\"metadata\":{\"name\":\"n\", \"x\":1}}]}");
+	struct decoded decoded = decode_bytes(text.data, text.len, 0);
+	cr_assert_eq(decoded.list.count, 20000);
+	cr_assert_eq(decoded.list.items[19999]->origin.line, 20001);
+	cr_assert_eq(decoded.list.items[19999]->origin.column, 1);
+	cr_assert(strstr(decoded.problems, "t.yaml:20002:27: namespace 'n': unknown field"), "%s",
+		  decoded.problems);
+	decoded_done(&decoded);
+	bl_buf_done(&text);
+}
+
+Test(text, times_of_any_year_come_back)
+{
+	static const char *const times[] = {"0474-11-23T03:24:32Z", "1969-12-31T23:59:59Z",
+					    "9999-12-31T23:59:59Z"};
+	static const char *const bad[] = {"0000-01-01T00:00:00Z", "2026-1-1T00:00:00Z",
+					  "2026-01-01 00:00:00Z", "2026-01-01T00:00:00",
+					  "9999-12-31T23:59:59-01:00"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times) + ARRAY_SIZE(bad); i++) {
+		bool good = i < ARRAY_SIZE(times);
+		const char *time = good ? times[i] : bad[i - ARRAY_SIZE(times)];
+		char manifest[256];
+		struct bl_buf yaml = {0};
+
+		(void)snprintf(manifest, sizeof(manifest),
+			       "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n"
+			       "  creationTimestamp: \"%s\"\n",
+			       time);
+		struct decoded decoded = decode_text(manifest, 0);
+		cr_assert_eq(decoded.result, good ? 0 : -EINVAL, "%s", manifest);
+		if (good) {
+			cr_assert_eq(bl_encode_yaml(decoded.list.items[0], &yaml), 0);
+			cr_assert(strstr(yaml.data, time), "%s", yaml.data);
+		}
+		bl_buf_done(&yaml);
+		decoded_done(&decoded);
+	}
+}
+
 /* RFC 7386, appendix A, and null inside. */
 Test(text, merge_patches_follow_the_rfc)
 {
