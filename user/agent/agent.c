@@ -247,23 +247,16 @@ static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 	return bl_datapath_was_adopted(agent->datapath) ? adopt(agent, err) : 0;
 }
 
-static int make_canary(struct bl_agent *agent, struct bl_err *err)
+static int make_canary(struct bl_agent *agent, struct bl_canary_frontend *ret, struct bl_err *err)
 {
-	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
 	const struct bl_agent_config *config = &agent->settings.config;
-	struct bl_addr backend;
-	uint16_t port;
-	int r;
 
 	if (config->dry_run)
 		return 0;
-	r = bl_canary_new(agent->loop, &config->canary, config->canary_port, &agent->canary,
-			  &backend, &port, err);
-	if (r < 0)
-		return r;
-	/* The ops are dropped: the first apply is a diff against what the kernel holds. */
-	return bl_plan_put_canary(agent->plan, &config->canary, config->canary_port, &backend, port,
-				  &delta, err);
+	ret->address = config->canary;
+	ret->port = config->canary_port;
+	return bl_canary_new(agent->loop, &config->canary, config->canary_port, &agent->canary,
+			     &ret->backend, &ret->backend_port, err);
 }
 
 static int make_control(struct bl_agent *agent, struct bl_err *err)
@@ -286,8 +279,11 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 		.node = agent->node,
 		.problems = agent->problems,
 	};
-	int r = bl_reconcile_new(&config, &agent->reconcile);
+	int r = make_canary(agent, &config.canary, err);
 
+	if (r < 0)
+		return r;
+	r = bl_reconcile_new(&config, &agent->reconcile);
 	netns.reconcile = agent->reconcile;
 	if (r >= 0)
 		r = bl_netns_pods_new(&netns, &agent->netns_pods);
@@ -347,8 +343,6 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 				  &agent->server, err);
 	if (r >= 0)
 		r = make_datapath(agent, err);
-	if (r >= 0)
-		r = make_canary(agent, err);
 	if (r >= 0)
 		r = make_control(agent, err);
 	if (r >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/canary.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #define DEADLINE_USEC (2 * 1000 * 1000ull)
 #define CHILD_TIMEOUT_MS 1500
 #define WORD_LEN 16
+#define CGROUP_NAME "beeline-canary."
 
 /* What the child found, as its exit status. */
 enum outcome {
@@ -234,11 +236,33 @@ static int on_listener(sd_event_source *io, int fd, uint32_t revents, void *user
 	return 0;
 }
 
+void bl_canary_remove_stale(const char *cgroup)
+{
+	DIR *dir = opendir(cgroup);
+	const struct dirent *item;
+
+	while (dir && (item = readdir(dir))) {
+		_cleanup_free_ char *path = NULL;
+		int pid, used = 0;
+
+		if (sscanf(item->d_name, CGROUP_NAME "%d%n", &pid, &used) != 1 ||
+		    item->d_name[used] || pid <= 0 || kill(pid, 0) >= 0 || errno != ESRCH)
+			continue;
+		if (asprintf(&path, "%s/%s", cgroup, item->d_name) >= 0)
+			(void)rmdir(path); /* the next start tries again */
+		else
+			path = NULL;
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 static int make_cgroup(struct bl_canary *canary, const char *parent)
 {
 	_cleanup_free_ char *procs = NULL;
 
-	if (asprintf(&canary->cgroup, "%s/beeline-canary.%d", parent, (int)getpid()) < 0) {
+	bl_canary_remove_stale(parent);
+	if (asprintf(&canary->cgroup, "%s/" CGROUP_NAME "%d", parent, (int)getpid()) < 0) {
 		canary->cgroup = NULL;
 		return -ENOMEM;
 	}

@@ -41,6 +41,8 @@ BL_DEFINE_CLEANUP(struct bl_canary *, bl_canary_free);
 
 /* Probes at once and then every five seconds, from below `cgroup`. */
 void bl_canary_start(struct bl_canary *canary, const char *cgroup);
+/* Removes what agents that were killed left below `cgroup`. */
+void bl_canary_remove_stale(const char *cgroup);
 const struct bl_canary_status *bl_canary_status(const struct bl_canary *canary);
 
 #endif

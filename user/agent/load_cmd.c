@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/canary.h"
 #include "agent/commands.h"
 #include "agent/state_lock.h"
 #include "agent/world.h"
@@ -98,5 +99,7 @@ int bl_agent_unload(const struct bl_agent_config *config)
 	datapath = bl_settings_datapath(&settings);
 	if (r >= 0)
 		r = bl_datapath_unload(&datapath, &err);
+	if (r >= 0 && settings.cgroup)
+		bl_canary_remove_stale(settings.cgroup);
 	return r < 0 ? (int)bl_command_failed(r, &err) : BL_EXIT_OK;
 }

@@ -2,6 +2,7 @@
 #include "agent/reconcile.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -273,16 +274,16 @@ static void note_failure(struct bl_reconcile *reconcile, const struct bl_err *er
 		reconcile->backoff = BACKOFF_MAX_USEC;
 }
 
-/* Brings the plan up to date and the maps after it. `force_full`: even while an apply that failed
+/* Brings the plan up to date and the maps after it; `delta` may hold ops of the plan that are due
+ * already. `force_full`: even while an apply that failed
  * waits for its time, this one is tried. */
-static void flush(struct bl_reconcile *reconcile, bool force_full)
+static void flush(struct bl_reconcile *reconcile, struct bl_delta *delta, bool force_full)
 {
-	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
 	_cleanup_(bl_delta_done) struct bl_delta repair = BL_DELTA_INIT;
-	const struct bl_delta *used = &delta;
+	const struct bl_delta *used = delta;
 	uint64_t started = reconcile->noticed_us ? reconcile->noticed_us : now_us();
 	struct bl_err err = {0};
-	int r = update_plan(reconcile, &delta);
+	int r = update_plan(reconcile, delta);
 
 	reconcile->noticed_us = 0;
 	if (r < 0)
@@ -293,7 +294,7 @@ static void flush(struct bl_reconcile *reconcile, bool force_full)
 		r = full_diff(reconcile, &repair, &err);
 		/* What the plan knows to have left may be news to the sockets even when the rows
 		 * are equal by now. */
-		repair.backends_left |= delta.backends_left;
+		repair.backends_left |= delta->backends_left;
 		used = &repair;
 	}
 	if (r >= 0)
@@ -308,16 +309,20 @@ static void flush(struct bl_reconcile *reconcile, bool force_full)
 
 static int on_flush(sd_event_source *source, void *userdata)
 {
+	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+
 	(void)source;
-	flush(userdata, false);
+	flush(userdata, &delta, false);
 	return 0;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
+	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+
 	(void)source;
 	(void)usec;
-	flush(userdata, true);
+	flush(userdata, &delta, true);
 	return 0;
 }
 
@@ -360,27 +365,42 @@ void bl_reconcile_touch_all(struct bl_reconcile *reconcile)
 	schedule(reconcile);
 }
 
+/* What the first delta holds beside the Services. */
+static void begin_plan(struct bl_reconcile *reconcile, struct bl_delta *delta)
+{
+	const struct bl_canary_frontend *canary = &reconcile->config.canary;
+	struct bl_err err = {0};
+
+	if (canary->address.family &&
+	    bl_plan_put_canary(reconcile->config.plan, &canary->address, canary->port,
+			       &canary->backend, canary->backend_port, delta, &err) < 0)
+		bl_problems_set(reconcile->config.problems, "canary", BL_SEVERITY_WARNING,
+				"it cannot be proved that the hooks are in force: %s", err.text);
+	if (!bl_datapath_was_adopted(reconcile->config.datapath))
+		return;
+	/* Rows are claimed by putting their Services; what nobody claims goes. Rows may also have
+	 * been damaged while nobody looked, so that only a diff against the kernel is safe. */
+	reconcile->dirty.all = true;
+	if (update_plan(reconcile, delta) < 0)
+		reconcile->dirty.all = true; /* no memory: the flush that follows tries again */
+	else if (bl_plan_remove_unclaimed(reconcile->config.plan, delta) < 0)
+		bl_log(BL_LOG_ERROR, "no memory to remove what no source brought");
+	reconcile->full = true;
+}
+
 void bl_reconcile_begin(struct bl_reconcile *reconcile)
 {
-	_cleanup_(bl_delta_done) struct bl_delta unclaimed = BL_DELTA_INIT;
 	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
-	bool adopted = bl_datapath_was_adopted(reconcile->config.datapath);
 
 	if (reconcile->stats.begun)
 		return;
 	reconcile->stats.begun = true;
 	if (!reconcile->noticed_us)
 		reconcile->noticed_us = now_us();
-	if (adopted) {
-		/* Adopted rows are claimed by putting their Services; the ops do not matter, since
-		 * a diff against the kernel follows. */
-		reconcile->dirty.all = true;
-		(void)update_plan(reconcile, &delta); /* no memory: the flush below tries again */
-		(void)bl_plan_remove_unclaimed(reconcile->config.plan, &unclaimed);
-	}
-	/* The canary's rows are in the plan already, so the first apply is a diff in any case. */
-	reconcile->full = true;
-	flush(reconcile, true);
+	begin_plan(reconcile, &delta);
+	flush(reconcile, &delta, true);
+	/* Reading everything took far more memory than keeping it does. */
+	(void)malloc_trim(0);
 }
 
 const struct bl_reconcile_stats *bl_reconcile_stats(const struct bl_reconcile *reconcile)

@@ -16,6 +16,14 @@
 #define BL_SYNC_BUCKETS 8 /* of the histogram of apply times; see bl_sync_bounds_us */
 extern const uint64_t bl_sync_bounds_us[BL_SYNC_BUCKETS];
 
+/* The canary's frontend and where it leads. */
+struct bl_canary_frontend {
+	struct bl_addr address; /* no family: there is no canary */
+	uint16_t port;
+	struct bl_addr backend;
+	uint16_t backend_port;
+};
+
 struct bl_reconcile_config { /* all borrowed */
 	sd_event *loop;
 	struct bl_store *store;
@@ -24,6 +32,7 @@ struct bl_reconcile_config { /* all borrowed */
 	struct bl_node_watch *node;
 	struct bl_plan *plan;
 	struct bl_datapath *datapath;
+	struct bl_canary_frontend canary;
 	/* Hears that the maps hold the plan for the first time. */
 	void (*ready)(void *userdata);
 	void *userdata;
