@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One Service's change of a plan. First everything that can fail (checks, memory, ids, slots), with
+ * nothing changed; then the change itself, step by step in the order in which the rows must be
+ * written, each step over all ports. For the files of this folder alone.
+ */
+#ifndef PLAN_CHANGE_H
+#define PLAN_CHANGE_H
+
+#include "plan/state.h"
+
+enum bl_set {
+	BL_SET_INTERNAL,
+	BL_SET_CLUSTER,
+	BL_SET_EXTERNAL,
+	BL_SET_COUNT,
+};
+_Static_assert((int)BL_SET_COUNT == BL_PORT_RANGES, "a port has a range for each set");
+
+struct bl_port_change {
+	const struct bl_resolved_port *from;
+	struct bl_port_record *old; /* of the same port, protocol and family; NULL: none */
+	struct bl_port_record *new;
+	struct bl_slot_range sets[BL_SET_COUNT];
+	bool taken[BL_SET_COUNT]; /* the range is new and must be filled */
+	struct bl_slot *slots[BL_SET_COUNT];
+	struct bl_service_entry *entry;
+};
+
+/* A frontend with the port that it leads to. */
+struct bl_frontend_change {
+	struct bl_frontend_id id;
+	const struct bl_port_change *port;
+	const struct bl_resolved_frontend *from;
+};
+
+struct bl_service_change {
+	struct bl_plan *plan;
+	const struct bl_resolved *resolved;
+	struct bl_delta *delta;
+	struct bl_err *err;
+	char name[BL_RECORD_NAME];
+	struct bl_record *old; /* NULL: none */
+	struct bl_record *new;
+	struct bl_port_change *ports;
+	struct bl_frontend_change *frontends;
+	size_t frontend_count;
+	uint16_t more_flags; /* of every frontend */
+};
+
+/* prepare.c: everything that can fail. On failure the plan is what it was. */
+int bl_change_prepare(struct bl_service_change *change);
+int bl_change_refuse_full(struct bl_service_change *change, const char *map, uint32_t size);
+/* sets.c: the runs of slots. The last step of preparing. */
+int bl_change_take_ranges(struct bl_service_change *change);
+bool bl_change_is_member(const struct bl_resolved_backend *backend, enum bl_set set);
+/* commit.c: what is there from now on, written before anything goes. */
+void bl_change_commit(struct bl_service_change *change);
+/* retire.c: what is there no longer. */
+void bl_change_retire(struct bl_service_change *change);
+/* The row of an id, and its address's; NULL: none. */
+struct bl_table_row *bl_change_find_row(struct bl_plan *plan, const struct bl_frontend_id *id);
+void bl_change_write_filter(struct bl_service_change *change, const struct bl_table_row *row);
+
+#endif
