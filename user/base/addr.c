@@ -172,7 +172,8 @@ static void mask_bytes(uint8_t bytes[16], unsigned int bits)
 	}
 }
 
-int bl_prefix_parse(const char *text, struct bl_prefix *ret)
+static int parse_prefix(const char *text, int (*parse_addr)(const char *, struct bl_addr *),
+			struct bl_prefix *ret)
 {
 	char buffer[BL_ADDR_TEXT];
 	struct bl_prefix prefix = {0};
@@ -183,7 +184,7 @@ int bl_prefix_parse(const char *text, struct bl_prefix *ret)
 		return -EINVAL;
 	memcpy(buffer, text, (size_t)(slash - text));
 	buffer[slash - text] = '\0';
-	if (bl_addr_parse(buffer, &prefix.addr) < 0)
+	if (parse_addr(buffer, &prefix.addr) < 0)
 		return -EINVAL;
 
 	if (slash[1] < '0' || slash[1] > '9' || (slash[1] == '0' && slash[2] != '\0'))
@@ -192,11 +193,35 @@ int bl_prefix_parse(const char *text, struct bl_prefix *ret)
 	if (*end != '\0' || bits > bl_addr_bits(&prefix.addr))
 		return -EINVAL;
 
-	union bl_ip masked = prefix.addr.ip;
-	mask_bytes(masked.ipv6, (unsigned int)bits);
+	prefix.bits = (uint8_t)bits;
+	*ret = prefix;
+	return 0;
+}
+
+int bl_prefix_parse(const char *text, struct bl_prefix *ret)
+{
+	struct bl_prefix prefix;
+	union bl_ip masked;
+	int r = parse_prefix(text, bl_addr_parse, &prefix);
+
+	if (r < 0)
+		return r;
+	masked = prefix.addr.ip;
+	mask_bytes(masked.ipv6, prefix.bits);
 	if (memcmp(&masked, &prefix.addr.ip, sizeof(masked)) != 0)
 		return -EINVAL;
-	prefix.bits = (uint8_t)bits;
+	*ret = prefix;
+	return 0;
+}
+
+int bl_prefix_parse_lenient(const char *text, struct bl_prefix *ret)
+{
+	struct bl_prefix prefix;
+	int r = parse_prefix(text, bl_addr_parse_lenient, &prefix);
+
+	if (r < 0)
+		return r;
+	mask_bytes(prefix.addr.ip.ipv6, prefix.bits);
 	*ret = prefix;
 	return 0;
 }

@@ -50,6 +50,8 @@ uint64_t bl_addr_distance(const struct bl_addr *a, const struct bl_addr *b);
 
 /* "10.96.0.0/16"; -EINVAL unless canonical (host bits zero). */
 int bl_prefix_parse(const char *text, struct bl_prefix *ret);
+/* As above, but reads an address as bl_addr_parse_lenient does, and drops host bits. */
+int bl_prefix_parse_lenient(const char *text, struct bl_prefix *ret);
 const char *bl_prefix_format(const struct bl_prefix *prefix, char buffer[static BL_PREFIX_TEXT]);
 bool bl_prefix_contains(const struct bl_prefix *prefix, const struct bl_addr *addr);
 

@@ -121,6 +121,9 @@ static inline bool bl_service_is_headless(const struct bl_service *service)
 
 #define BL_LABEL_SERVICE_PROXY_NAME "service.kubernetes.io/service-proxy-name"
 #define BL_LABEL_HEADLESS "service.kubernetes.io/headless"
+#define BL_ANNOTATION_SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
+#define BL_ANNOTATION_LB_ALGORITHM "beeline.dev/lb-algorithm"       /* random, maglev */
+#define BL_ANNOTATION_FORWARDING_MODE "beeline.dev/forwarding-mode" /* snat, dsr */
 #define BL_ANNOTATION_TOLERATE_UNREADY "service.alpha.kubernetes.io/tolerate-unready-endpoints"
 
 #endif

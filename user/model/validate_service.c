@@ -9,7 +9,6 @@
 #include "model/validate_parts.h"
 
 #define KUBELET_PORT 10250
-#define ANNOTATION_SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 /* Ports */
 
@@ -255,14 +254,14 @@ static void check_source_ranges_annotation(struct bl_report *report,
 					   const struct bl_service *service)
 {
 	const char *value =
-		bl_pairs_get(&service->object.meta.annotations, ANNOTATION_SOURCE_RANGES);
+		bl_pairs_get(&service->object.meta.annotations, BL_ANNOTATION_SOURCE_RANGES);
 	const char *field = "metadata.annotations";
 
 	if (!value)
 		return;
 	if (service->spec.type != BL_SERVICE_LOAD_BALANCER) {
 		bl_check_fail(report, field, "'%s' is only for type LoadBalancer",
-			      ANNOTATION_SOURCE_RANGES);
+			      BL_ANNOTATION_SOURCE_RANGES);
 		return;
 	}
 	for (const char *at = value; value[strspn(value, " \t")] != '\0';) {
@@ -279,6 +278,28 @@ static void check_source_ranges_annotation(struct bl_report *report,
 		if (at[len] == '\0')
 			break;
 		at += len + 1;
+	}
+}
+
+static void check_word_annotations(struct bl_report *report, const struct bl_service *service)
+{
+	static const struct {
+		const char *annotation;
+		const char *words[2];
+	} rows[] = {
+		{BL_ANNOTATION_LB_ALGORITHM, {"random", "maglev"}},
+		{BL_ANNOTATION_FORWARDING_MODE, {"snat", "dsr"}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *value =
+			bl_pairs_get(&service->object.meta.annotations, rows[i].annotation);
+
+		if (value && strcmp(value, rows[i].words[0]) != 0 &&
+		    strcmp(value, rows[i].words[1]) != 0)
+			bl_check_fail(report, "metadata.annotations",
+				      "'%s' is '%.40s', expected '%s' or '%s'", rows[i].annotation,
+				      value, rows[i].words[0], rows[i].words[1]);
 	}
 }
 
@@ -386,6 +407,7 @@ void bl_check_service(struct bl_report *report, const struct bl_object *object,
 	check_external_name(report, spec);
 	check_external(report, spec);
 	check_load_balancer(report, service);
+	check_word_annotations(report, service);
 	check_ingress(report, service);
 	if (spec->affinity_timeout_s != 0 &&
 	    spec->session_affinity != BL_SESSION_AFFINITY_CLIENT_IP)

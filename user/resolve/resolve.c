@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "resolve/choose.h"
+#include "resolve/outside.h"
 
 #define DEFAULT_AFFINITY_TIMEOUT_S 10800u
 #define DEFAULT_WEIGHT 100u
@@ -37,6 +38,7 @@ struct resolving {
 	const struct bl_endpoint_view *view;
 	struct bl_resolved *resolved;
 	struct bl_choice *choices; /* room for all endpoints of the view */
+	struct bl_outside outside;
 };
 
 static bool is_node_address(const struct bl_local_node *node, const struct bl_addr *address)
@@ -73,6 +75,10 @@ static void add_frontend(const struct resolving *resolving, struct bl_resolved_p
 	frontend->kind = kind;
 	frontend->is_virtual = kind != BL_FRONTEND_NODE_PORT && !bl_addr_is_loopback(address) &&
 			       !is_node_address(resolving->node, address);
+	frontend->internal_only =
+		bl_addr_is_loopback(address) ||
+		(kind == BL_FRONTEND_CLUSTER_IP && !resolving->node->outside.cluster_ips);
+	frontend->check_sources = bl_outside_checks(&resolving->outside, kind);
 }
 
 static void add_frontend_text(const struct resolving *resolving, struct bl_resolved_port *port,
@@ -106,8 +112,10 @@ static int add_frontends(const struct resolving *resolving, const struct bl_serv
 				  BL_FRONTEND_CLUSTER_IP);
 	if (spec->type == BL_SERVICE_NODE_PORT || spec->type == BL_SERVICE_LOAD_BALANCER)
 		for (size_t i = 0; i < resolving->node->address_count; i++)
-			add_frontend(resolving, port, &resolving->node->addresses[i],
-				     (uint16_t)from->node_port, BL_FRONTEND_NODE_PORT);
+			if (bl_outside_has_node_ports(&resolving->node->outside,
+						      &resolving->node->addresses[i]))
+				add_frontend(resolving, port, &resolving->node->addresses[i],
+					     (uint16_t)from->node_port, BL_FRONTEND_NODE_PORT);
 	for (size_t i = 0; spec->type == BL_SERVICE_LOAD_BALANCER && i < service->ingress.count;
 	     i++)
 		if (is_vip(&service->ingress.items[i]))
@@ -192,6 +200,13 @@ static int copy_optional(struct bl_arena *arena, const char *text, const char **
 	return *ret ? 0 : -ENOMEM;
 }
 
+static bool is_local(const struct bl_local_node *node, const struct bl_resolved_endpoint *endpoint)
+{
+	if (endpoint->node && node->name[0] != '\0' && strcmp(endpoint->node, node->name) == 0)
+		return true;
+	return is_node_address(node, &endpoint->address);
+}
+
 static int make_backend(const struct resolving *resolving, const struct bl_choice *choice,
 			struct bl_resolved_backend *ret)
 {
@@ -203,6 +218,7 @@ static int make_backend(const struct resolving *resolving, const struct bl_choic
 	ret->port = choice->port;
 	ret->state = endpoint->ready ? BL_BACKEND_READY : BL_BACKEND_TERMINATING;
 	ret->weight = DEFAULT_WEIGHT;
+	ret->local = is_local(resolving->node, endpoint);
 	ret->internal = choice->internal;
 	ret->cluster = choice->cluster;
 	ret->external = choice->external;
@@ -263,10 +279,15 @@ static int resolve_port(const struct resolving *resolving, size_t port_index, ui
 		.family = family,
 		.port = (uint16_t)from->port,
 		.affinity_timeout_s = affinity_timeout(spec),
+		.maglev = resolving->outside.maglev,
+		.dsr = resolving->outside.dsr,
 	};
 	r = copy_optional(resolving->resolved->arena, from->name, &ret->name);
 	if (r == 0)
 		r = add_frontends(resolving, from, ret);
+	if (r == 0)
+		r = bl_outside_sources(&resolving->outside, resolving->resolved->arena, family,
+				       &ret->sources, &ret->source_count);
 	if (r < 0)
 		return r;
 	policy.reachable_from_outside = is_reachable_from_outside(ret, resolving->service, from);
@@ -365,6 +386,7 @@ static int resolve_into(const struct bl_store *store, struct resolving *resolvin
 		return -ENOMEM;
 	resolving->view = view;
 	resolving->choices = choices;
+	resolving->outside = bl_outside_of(&resolving->node->outside, resolving->service);
 	return resolve_ports(resolving);
 }
 

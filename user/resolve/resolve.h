@@ -12,6 +12,17 @@
 #include "model/service.h"
 #include "store/store.h"
 
+/* What the agent was told about clients from outside; zeros are Kubernetes' own ways. */
+struct bl_outside_policy {
+	bool maglev; /* for Services without BL_ANNOTATION_LB_ALGORITHM */
+	bool dsr;    /* for Services without BL_ANNOTATION_FORWARDING_MODE */
+	bool cluster_ips;
+	bool source_ranges_for_node_ports;
+	/* NodePorts only at addresses in one of these; none: at all addresses. */
+	const struct bl_prefix *node_port_prefixes;
+	size_t node_port_prefix_count;
+};
+
 /* This node, as far as choices depend on it. */
 struct bl_local_node {
 	const char *name;                /* "" when unknown: then nothing is local */
@@ -20,6 +31,7 @@ struct bl_local_node {
 	size_t address_count;
 	/* Controllers of a cluster write EndpointSlices: pods and Endpoints are not looked at. */
 	bool slices_only;
+	struct bl_outside_policy outside;
 };
 
 enum bl_frontend_kind {
@@ -35,7 +47,9 @@ struct bl_resolved_frontend {
 	struct bl_addr address;
 	uint16_t port; /* host order */
 	enum bl_frontend_kind kind;
-	bool is_virtual; /* exists for Services alone: no address of this node */
+	bool is_virtual;    /* exists for Services alone: no address of this node */
+	bool internal_only; /* not for clients from outside */
+	bool check_sources; /* clients from outside must be in `sources` of the port */
 };
 
 struct bl_resolved_backend {
@@ -46,6 +60,7 @@ struct bl_resolved_backend {
 	const char *zone; /* NULL: unknown */
 	const char *node; /* NULL: unknown */
 	const char *pod;  /* name of the target pod; NULL: none */
+	bool local;       /* on this node: by the endpoint's node, or at an address of ours */
 	/* The sets it is in. Whoever dials a ClusterIP gets the internal set. On all other
 	 * frontends clients in the cluster get the cluster set, whatever the policies say, and
 	 * outside clients the external set. */
@@ -71,6 +86,11 @@ struct bl_resolved_port {
 	bool internal_elsewhere;
 	bool external_elsewhere;
 	uint32_t affinity_timeout_s; /* 0: no session affinity */
+	/* For clients from outside. */
+	bool maglev;                     /* choose by Maglev table, else at random */
+	bool dsr;                        /* backends elsewhere answer the client themselves */
+	const struct bl_prefix *sources; /* of this family; see check_sources */
+	size_t source_count;
 };
 
 struct bl_resolved {

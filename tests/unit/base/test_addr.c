@@ -87,6 +87,26 @@ Test(addr, a_prefix_contains_its_own_family_only)
 	cr_assert(bl_prefix_contains(&prefix, &inside));
 }
 
+Test(addr, a_lenient_prefix_loses_its_host_bits_and_leading_zeros)
+{
+	static const struct {
+		const char *text;
+		const char *read;
+	} rows[] = {{"10.96.1.1/16", "10.96.0.0/16"},
+		    {"010.0.0.0/8", "10.0.0.0/8"},
+		    {"fd00::1/64", "fd00::/64"},
+		    {"10.0.0.1/32", "10.0.0.1/32"}};
+	struct bl_prefix prefix;
+	char text[BL_PREFIX_TEXT];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_eq(bl_prefix_parse_lenient(rows[i].text, &prefix), 0, "%s", rows[i].text);
+		cr_expect_str_eq(bl_prefix_format(&prefix, text), rows[i].read);
+	}
+	cr_expect_eq(bl_prefix_parse_lenient("10.0.0.0/33", &prefix), -EINVAL);
+	cr_expect_eq(bl_prefix_parse_lenient("10.0.0.0", &prefix), -EINVAL);
+}
+
 Test(addr, prefixes_with_host_bits_or_odd_lengths_are_refused)
 {
 	static const char *const texts[] = {"10.96.0.1/16", "10.0.0.0",    "10.0.0.0/",

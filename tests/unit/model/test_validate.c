@@ -266,6 +266,21 @@ Test(validate, the_old_annotation_for_source_ranges)
 	      rows, ARRAY_SIZE(rows));
 }
 
+Test(validate, annotations_that_choose_among_words)
+{
+	static const struct row rows[] = {
+		{"beeline.dev/lb-algorithm: maglev}}\nspec: {ports: [{port: 80}]}", NULL},
+		{"beeline.dev/forwarding-mode: dsr}}\nspec: {ports: [{port: 80}]}", NULL},
+		{"beeline.dev/lb-algorithm: ring}}\nspec: {ports: [{port: 80}]}",
+		 "field 'metadata.annotations': 'beeline.dev/lb-algorithm' is 'ring', expected "
+		 "'random' or 'maglev'"},
+		{"beeline.dev/forwarding-mode: ''}}\nspec: {ports: [{port: 80}]}",
+		 "is '', expected 'snat' or 'dsr'"},
+	};
+
+	check(SERVICE "metadata: {name: a, annotations: {", rows, ARRAY_SIZE(rows));
+}
+
 Test(validate, endpoints)
 {
 	static const struct row rows[] = {
