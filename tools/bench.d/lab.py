@@ -62,7 +62,7 @@ def cgroup2_root():
 
 class Lab:
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix=PREFIX)
+        self.folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         self.bpffs = os.path.join(self.folder, "bpf")
         self.processes = []
         self.cgroup_root = cgroup2_root()
@@ -82,14 +82,17 @@ class Lab:
             process.wait()
         subprocess.run(["umount", self.bpffs], stderr=subprocess.DEVNULL, check=False)
         remove_cgroups(self.top_cgroup)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def sweep(self):
-        """Cgroups of runs that were killed before they could clean up."""
-        for name in os.listdir(self.cgroup_root):
-            pid = name.removeprefix(PREFIX)
-            if name.startswith(PREFIX) and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                remove_cgroups(os.path.join(self.cgroup_root, name))
+        """What runs left behind that were killed before they could clean up."""
+        for folder, remove in ((self.cgroup_root, remove_cgroups),
+                               (tempfile.gettempdir(), remove_folder)):
+            for name in os.listdir(folder):
+                pid = name.removeprefix(PREFIX).split("-")[0]
+                if (name.startswith(PREFIX) and pid.isdigit()
+                        and not os.path.exists(f"/proc/{pid}")):
+                    remove(os.path.join(folder, name))
 
     def cgroup(self, name, parent=None):
         path = os.path.join(parent or self.top_cgroup, name)
@@ -121,6 +124,10 @@ class Lab:
             time.sleep(0.005)
         namespace.ip("link", "set", "lo", "up")
         return namespace
+
+
+def remove_folder(path):
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_cgroups(top):
