@@ -20,6 +20,22 @@ static __always_inline void bl_count_reason(__u32 reason)
 		__sync_fetch_and_add(count, 1);
 }
 
+static __always_inline struct bl_service_stats *bl_service_stats_of(__u32 service_id)
+{
+	__u32 index = service_id / BL_STATS_BLOCK;
+	struct bl_service_stats_block *block = bpf_map_lookup_elem(&service_stats, &index);
+
+	return block ? &block->services[service_id % BL_STATS_BLOCK] : NULL;
+}
+
+static __always_inline struct bl_backend_stats *bl_backend_stats_of(__u32 backend_id)
+{
+	__u32 index = backend_id / BL_STATS_BLOCK;
+	struct bl_backend_stats_block *block = bpf_map_lookup_elem(&backend_stats, &index);
+
+	return block ? &block->backends[backend_id % BL_STATS_BLOCK] : NULL;
+}
+
 static __always_inline void bl_count_connection(__u32 service_id, __u32 backend_id)
 {
 	struct bl_service_stats *service;
@@ -27,10 +43,10 @@ static __always_inline void bl_count_connection(__u32 service_id, __u32 backend_
 
 	if (!tunables.count)
 		return;
-	service = bpf_map_lookup_elem(&service_stats, &service_id);
+	service = bl_service_stats_of(service_id);
 	if (service)
 		__sync_fetch_and_add(&service->connections, 1);
-	backend = bpf_map_lookup_elem(&backend_stats, &backend_id);
+	backend = bl_backend_stats_of(backend_id);
 	if (backend)
 		__sync_fetch_and_add(&backend->connections, 1);
 }
@@ -41,7 +57,7 @@ static __always_inline void bl_count_refused(__u32 service_id)
 
 	if (!tunables.count)
 		return;
-	service = bpf_map_lookup_elem(&service_stats, &service_id);
+	service = bl_service_stats_of(service_id);
 	if (service)
 		__sync_fetch_and_add(&service->refused, 1);
 }
@@ -53,7 +69,7 @@ static __always_inline void bl_count_release(__u32 backend_id)
 
 	if (!tunables.count || !backend_id)
 		return;
-	backend = bpf_map_lookup_elem(&backend_stats, &backend_id);
+	backend = bl_backend_stats_of(backend_id);
 	if (backend)
 		__sync_fetch_and_add(&backend->released, 1);
 }

@@ -276,17 +276,33 @@ struct bl_netns_pod {
 	union bl_ip ipv6;
 };
 
-/* service_stats: per CPU, by service id. */
+/*
+ * Counters by id stand in blocks: id n is entry n % BL_STATS_BLOCK of element n / BL_STATS_BLOCK.
+ * The kernel makes room for a per-CPU map element by element, which took longer than all else of a
+ * first load when each id had an element of its own.
+ */
+#define BL_STATS_BLOCK 16u
+
 struct bl_service_stats {
 	__u64 connections; /* TCP connects and first datagrams given a backend */
 	__u64 refused;     /* ECONNREFUSED for want of a backend */
 };
 
-/* backend_stats: per CPU, by backend id. `released` counts sockets that closed, so the live ones
- * are the difference of the sums over all CPUs. */
+/* service_stats: per CPU, by service id. */
+struct bl_service_stats_block {
+	struct bl_service_stats services[BL_STATS_BLOCK];
+};
+
+/* `released` counts sockets that closed, so the live ones are the difference of the sums over all
+ * CPUs. */
 struct bl_backend_stats {
 	__u64 connections;
 	__u64 released;
+};
+
+/* backend_stats: per CPU, by backend id. */
+struct bl_backend_stats_block {
+	struct bl_backend_stats backends[BL_STATS_BLOCK];
 };
 
 #endif

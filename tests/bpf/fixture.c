@@ -142,9 +142,9 @@ static void shrink_maps(void)
 {
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.slots, 4096), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.backends, 4096), 0);
-	cr_assert_eq(bpf_map__set_max_entries(skel->maps.backend_stats, 4096), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.backend_stats, 4096 / BL_STATS_BLOCK), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.services, 1024), 0);
-	cr_assert_eq(bpf_map__set_max_entries(skel->maps.service_stats, 1024), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.service_stats, 1024 / BL_STATS_BLOCK), 0);
 }
 
 static void load_programs(struct bl_sock_tunables tunables)

@@ -54,6 +54,30 @@ Test(count, live_connections_are_exact_and_end_with_the_sockets)
 		}
 }
 
+Test(count, every_id_has_counters_of_its_own)
+{
+	const uint16_t services = 2 * BL_STATS_BLOCK + 2;
+	uint32_t ids[2 * BL_STATS_BLOCK + 2], service_ids[2 * BL_STATS_BLOCK + 2];
+
+	for (uint16_t i = 0; i < services; i++) {
+		service_ids[i] = serve((struct where){stacks[0].virtual_address, 100 + i},
+				       IPPROTO_UDP, 0, stacks[0].backends, 1, &ids[i]);
+		for (uint16_t sends = 0; sends <= i; sends++) {
+			int client = open_socket(stacks[0].dialled, SOCK_DGRAM);
+
+			cr_assert_eq(try_send(client, (struct where){stacks[0].dialled, 100 + i}),
+				     0);
+			(void)close(client);
+		}
+	}
+	for (uint16_t i = 0; i < services; i++) {
+		cr_expect_eq(backend_count(ids[i]).connections, i + 1u, "backend %u", ids[i]);
+		cr_expect_eq(backend_count(ids[i]).released, i + 1u, "backend %u", ids[i]);
+		cr_expect_eq(service_count(service_ids[i]).connections, i + 1u, "service %u",
+			     service_ids[i]);
+	}
+}
+
 Test(count, frontends_that_a_udp_socket_forgot_are_released)
 {
 	for (const struct stack *stack = stacks; stack->name; stack++) {

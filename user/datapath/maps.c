@@ -21,6 +21,11 @@ const char *const bl_map_names[BL_MAP_ID_COUNT] = {
 	[BL_MAP_ID_REASONS] = BL_MAP_REASONS,
 };
 
+static uint32_t blocks_of(uint32_t ids)
+{
+	return ids / BL_STATS_BLOCK + (ids % BL_STATS_BLOCK != 0);
+}
+
 uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *config)
 {
 	switch (id) {
@@ -30,11 +35,13 @@ uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *
 	case BL_MAP_ID_SLOTS:
 		return config->limits.slots;
 	case BL_MAP_ID_BACKENDS:
-	case BL_MAP_ID_BACKEND_STATS:
 		return config->limits.backends;
 	case BL_MAP_ID_SERVICES:
-	case BL_MAP_ID_SERVICE_STATS:
 		return config->limits.services;
+	case BL_MAP_ID_SERVICE_STATS:
+		return blocks_of(config->limits.services);
+	case BL_MAP_ID_BACKEND_STATS:
+		return blocks_of(config->limits.backends);
 	case BL_MAP_ID_AFFINITY:
 		return config->affinity_max;
 	default:

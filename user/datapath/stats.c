@@ -8,11 +8,12 @@
 #include "datapath/kernel.h"
 #include "datapath/pin.h"
 
-/* Sums `words` counters of 64 bits over all CPUs. */
+/* Sums `words` counters of 64 bits over all CPUs: those that begin with the counter `first` of an
+ * element of `stride` counters. */
 static int sum_cpus(const struct bl_kernel *kernel, enum bl_map_id map, uint32_t index,
-		    size_t words, uint64_t *ret)
+		    size_t stride, size_t first, size_t words, uint64_t *ret)
 {
-	_cleanup_free_ uint64_t *values = calloc(kernel->cpu_count, words * sizeof(*values));
+	_cleanup_free_ uint64_t *values = calloc(kernel->cpu_count, stride * sizeof(*values));
 	int r;
 
 	if (!values)
@@ -21,8 +22,9 @@ static int sum_cpus(const struct bl_kernel *kernel, enum bl_map_id map, uint32_t
 	if (r < 0)
 		return r;
 	memset(ret, 0, words * sizeof(*ret));
-	for (size_t i = 0; i < kernel->cpu_count * words; i++)
-		ret[i % words] += values[i];
+	for (size_t cpu = 0; cpu < kernel->cpu_count; cpu++)
+		for (size_t i = 0; i < words; i++)
+			ret[i] += values[cpu * stride + first + i];
 	return 0;
 }
 
@@ -31,7 +33,7 @@ int bl_kernel_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_
 	uint64_t reasons[BL_REASON_COUNT];
 
 	for (uint32_t i = 0; i < BL_REASON_COUNT; i++) {
-		int r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_REASONS, i, 1,
+		int r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_REASONS, i, 1, 0, 1,
 				 &reasons[i]);
 		if (r < 0)
 			return r;
@@ -40,12 +42,20 @@ int bl_kernel_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_
 	return 0;
 }
 
+/* The two counters of an id. */
+static int sum_in_block(const struct bl_kernel *kernel, enum bl_map_id map, uint32_t id,
+			uint64_t ret[2])
+{
+	return sum_cpus(kernel, map, id / BL_STATS_BLOCK, 2 * (size_t)BL_STATS_BLOCK,
+			2 * (size_t)(id % BL_STATS_BLOCK), 2, ret);
+}
+
 int bl_kernel_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
 				 struct bl_service_stats *ret)
 {
 	uint64_t sums[2];
-	int r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_SERVICE_STATS, service_id,
-			 ARRAY_SIZE(sums), sums);
+	int r = sum_in_block((const struct bl_kernel *)datapath, BL_MAP_ID_SERVICE_STATS,
+			     service_id, sums);
 
 	if (r < 0)
 		return r;
@@ -57,8 +67,8 @@ int bl_kernel_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_
 				 struct bl_backend_stats *ret)
 {
 	uint64_t sums[2];
-	int r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_BACKEND_STATS, backend_id,
-			 ARRAY_SIZE(sums), sums);
+	int r = sum_in_block((const struct bl_kernel *)datapath, BL_MAP_ID_BACKEND_STATS,
+			     backend_id, sums);
 
 	if (r < 0)
 		return r;
