@@ -388,17 +388,22 @@ static void begin_plan(struct bl_reconcile *reconcile, struct bl_delta *delta)
 	reconcile->full = true;
 }
 
-void bl_reconcile_begin(struct bl_reconcile *reconcile)
+static void first_flush(struct bl_reconcile *reconcile)
 {
 	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
 
+	begin_plan(reconcile, &delta);
+	flush(reconcile, &delta, true);
+}
+
+void bl_reconcile_begin(struct bl_reconcile *reconcile)
+{
 	if (reconcile->stats.begun)
 		return;
 	reconcile->stats.begun = true;
 	if (!reconcile->noticed_us)
 		reconcile->noticed_us = now_us();
-	begin_plan(reconcile, &delta);
-	flush(reconcile, &delta, true);
+	first_flush(reconcile);
 	/* Reading everything took far more memory than keeping it does. */
 	(void)malloc_trim(0);
 }
