@@ -12,7 +12,10 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CONFIGURATIONS = {
     "build": ({}, []),
     "build-san": ({}, ["-Db_sanitize=address,undefined"]),
-    "build-fuzz": ({"CC": "clang-14"}, ["-Dfuzz=true", "-Db_lundef=false"]),
+    # Also what clang-tidy reads its compile commands from, and the proof that clang builds it all.
+    "build-fuzz": ({"CC": "clang-14"}, [
+        "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+        "-Dc_args=-fsanitize=fuzzer-no-link"]),
 }
 
 
@@ -39,9 +42,22 @@ def update(folder, run=None):
     extra_env, arguments = CONFIGURATIONS[folder]
     env = dict(os.environ, **extra_env)
     with locked(folder):
+        note = os.path.join(path(folder), ".configured-with")
         if not os.path.exists(os.path.join(path(folder), "build.ninja")):
             run(["meson", "setup", *arguments, path(folder), TREE], env)
+        elif read(note) != " ".join(arguments):
+            run(["meson", "setup", "--reconfigure", *arguments, path(folder), TREE], env)
+        with open(note, "w", encoding="utf-8") as out:
+            out.write(" ".join(arguments))
         run(["ninja", "-C", path(folder)], env)
+
+
+def read(file):
+    try:
+        with open(file, encoding="utf-8") as text:
+            return text.read()
+    except FileNotFoundError:
+        return None
 
 
 def run_quietly(command, env):

@@ -208,13 +208,16 @@ def run_fuzz_target(board, target, seconds):
     with tempfile.TemporaryDirectory(prefix=name + "-") as grown:
         command = [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
                    "-print_final_stats=1", f"-artifact_prefix={crashes}/{name}-"]
-        dictionary = os.path.join(source, short + ".dict")
-        if os.path.exists(dictionary):
-            command.append("-dict=" + dictionary)
+        # A target's own dictionary and corpus, or those of what its name ends with.
+        last = short.rpartition("_")[2]
+        for dictionary in (short + ".dict", "manifest.dict"):
+            if os.path.exists(os.path.join(source, dictionary)):
+                command.append("-dict=" + os.path.join(source, dictionary))
+                break
         command.append(grown)
-        seeds = os.path.join(source, "corpus", short)
-        if os.path.isdir(seeds):
-            command.append(seeds)
+        command += [folder for folder in (os.path.join(source, "corpus", name)
+                                          for name in dict.fromkeys((short, last)))
+                    if os.path.isdir(folder)]
         status, output = board.run(command, dict(os.environ, **SAN_ENV), nice=10)
     runs = re.search(r"number_of_executed_units: (\d+)", output)
     if status == 0 and (not runs or int(runs[1]) == 0):
@@ -227,7 +230,7 @@ def run_fuzz_target(board, target, seconds):
 def part_fuzz(board):
     targets = fuzz_targets()
     if not targets:
-        board.say("fuzz: no target yet")
+        board.add("fuzz", 0, 1, "no fuzz target was built")
     for target in targets:
         run_fuzz_target(board, target, int(os.environ.get("BEELINE_FUZZ_SECONDS", "60")))
 
