@@ -46,7 +46,7 @@ def update(folder, run=None):
         if not os.path.exists(os.path.join(path(folder), "build.ninja")):
             run(["meson", "setup", *arguments, path(folder), TREE], env)
         elif read(note) != " ".join(arguments):
-            run(["meson", "setup", "--reconfigure", *arguments, path(folder), TREE], env)
+            run(["meson", "configure", *arguments, path(folder)], env)
         with open(note, "w", encoding="utf-8") as out:
             out.write(" ".join(arguments))
         run(["ninja", "-C", path(folder)], env)
