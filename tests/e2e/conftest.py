@@ -41,3 +41,25 @@ def pytest_runtest_makereport(item, call):
 def lab():
     with laboratory.Lab(new_name()) as standing:
         yield standing
+
+
+@pytest.fixture
+def one_node(lab):
+    """Builds a node with `pods` labelled app=web and a pod 'client', and starts its agent."""
+    def build(pods=2, agent=()):
+        node = lab.add_node()
+        node.web = [node.add_pod(labels={"app": "web"}) for _ in range(pods)]
+        node.client = node.add_pod("client", serve=False, ports=())
+        node.start_agent(*agent)
+        return node
+    return build
+
+
+@pytest.fixture
+def two_nodes(lab):
+    """Two nodes with a client pod each and their agents; pods come from the test."""
+    nodes = lab.add_node(), lab.add_node()
+    for node in nodes:
+        node.client = node.add_pod(f"client-{node.index}", serve=False, ports=())
+        node.start_agent()
+    return nodes

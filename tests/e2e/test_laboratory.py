@@ -70,7 +70,7 @@ print(s.recv(100).decode())
 def test_no_member_has_a_way_to_the_machine_or_beyond(lab):
     node = lab.add_node()
     pod, client = node.add_pod(), lab.add_client("client")
-    for member in (node, client):
+    for member in (node, pod, client):
         assert "default" not in member.output("ip", "route")
         assert "default" not in member.output("ip", "-6", "route")
     outside = subprocess.run(["ip", "-o", "-4", "addr", "show"], stdout=subprocess.PIPE, text=True,

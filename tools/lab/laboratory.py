@@ -6,8 +6,8 @@
       |    +- pod namespaces
       +- client namespaces, outside of every node
 
-No link leads to the namespace of the machine itself, and no namespace has a default route but pods,
-whose route ends at their node. Every process of a member runs in the member's cgroup; those of a
+No link leads to the namespace of the machine itself, and no namespace has a default route: what is
+not rewritten fails at once with 'network is unreachable'. Every process of a member runs in the member's cgroup; those of a
 node's pods are below the node's.
 """
 
@@ -30,6 +30,9 @@ METRICS_PORT = 9090
 UDP_PORT = 5353
 POD_PORTS = (("http", HTTP_PORT, "TCP"), ("metrics", METRICS_PORT, "TCP"),
              ("echo", UDP_PORT, "UDP"))
+
+# What pods reach through their node: other nodes' pods, and the wire.
+REACHABLE = ("10.244.0.0/16", "192.168.77.0/24", "fd00:10:244::/48", "fd00:77::/64")
 
 # Quick starts of links, and an answer for every packet that leads nowhere.
 SETTINGS = {"ipv4__icmp_ratelimit": 0, "ipv6__icmp__ratelimit": 0,
@@ -353,7 +356,9 @@ class Lab:
         pod = Pod(node, name, netns, self.make_cgroup(node.cgroup, name), node.pod_address(number),
                   labels or {}, ports)
         self.plug(netns, node.netns, "pods0", pod.addresses, (24, 64))
-        system.ip(netns, *(f"route add default via {gateway}" for gateway in self.gateways(node)))
+        gateways = self.gateways(node)
+        system.ip(netns, *(f"route add {network} via {gateways[':' in network]}"
+                           for network in REACHABLE))
         return self.finish_pod(node, pod, serve, publish)
 
     def add_host_pod(self, node, name, labels, ports, publish):

@@ -113,6 +113,18 @@ class RemoteSocket:
         self.close()
 
 
+def fetch(sock):
+    """The body of an answer on a connected RemoteSocket, which stays open."""
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+    answer = b""
+    while b"\r\n\r\n" not in answer or answer.endswith(b"\r\n\r\n"):
+        block = sock.recv(4000)
+        if not block:
+            raise system.LabError(f"the connection ended after {answer!r}")
+        answer += block
+    return answer.rpartition(b"\r\n\r\n")[2].decode().strip()
+
+
 def decode(value):
     if isinstance(value, dict):
         return value["bytes"].encode("latin-1")
