@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,9 @@ static void expect_pods(const struct bl_store *store, const struct bl_pairs *sel
 
 	cr_assert_eq(bl_store_pods_matching(store, "default", selector, &items, &count), 0);
 	for (size_t i = 0; i < count; i++) {
-		strncat(names, items[i]->meta.name, 20);
-		strcat(names, " ");
+		size_t len = strlen(names);
+
+		(void)snprintf(names + len, sizeof(names) - len, "%s ", items[i]->meta.name);
 	}
 	cr_assert_str_eq(names, expected);
 }
