@@ -93,7 +93,8 @@ def check_unfinished(path, lines):
 
 
 def check_banned(path, lines):
-    if not is_c(path):
+    # Unit tests know their inputs, and run under the address sanitizer.
+    if not is_c(path) or path.startswith("tests/unit/"):
         return
     for number, line in enumerate(lines, 1):
         for call in re.findall(r"(?<![\w.>])(\w+)\s*\(", strip_c(line)):

@@ -48,6 +48,10 @@ class CheckStyle(unittest.TestCase):
         self.assert_one("user/base/a.c", C_TOP + "\tstrcpy(a, b);\n", "'strcpy' is banned")
         self.assertEqual(check("user/base/a.c", C_TOP + '\tlog("strcpy(a)"); /* atoi() */\n'), [])
 
+    def test_banned_call_in_a_unit_test_is_left_alone(self):
+        self.assertEqual(check("tests/unit/a.c", C_TOP + "\tstrcat(a, b);\n"), [])
+        self.assert_one("tests/bpf/a.c", C_TOP + "\tstrcat(a, b);\n", "'strcat' is banned")
+
     def test_forbidden_name(self):
         self.assert_one("user/base/a.c", C_TOP + "\tint rs = 0;\n", "say 'backend'")
 
