@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters of the socket programs. Per CPU, so that CPUs do not share lines; atomic, because a
+ * Counters of all programs. Per CPU, so that CPUs do not share lines; atomic, because a
  * program may be preempted by another on its CPU, and a lost step would leave a live count wrong
- * for ever. They cost nothing when tunables.count is off.
+ * for ever. They cost nothing when the
+ * object's own constants turn them off: it defines bl_counting().
  */
 #ifndef BPF_COUNT_H
 #define BPF_COUNT_H
 
-#include "maps.h"
+#include "shared_maps.h"
+
+static __always_inline bool bl_counting(void);
 
 static __always_inline void bl_count_reason(__u32 reason)
 {
 	__u64 *count;
 
-	if (!tunables.count)
+	if (!bl_counting())
 		return;
 	count = bpf_map_lookup_elem(&reasons, &reason);
 	if (count)
@@ -41,7 +44,7 @@ static __always_inline void bl_count_connection(__u32 service_id, __u32 backend_
 	struct bl_service_stats *service;
 	struct bl_backend_stats *backend;
 
-	if (!tunables.count)
+	if (!bl_counting())
 		return;
 	service = bl_service_stats_of(service_id);
 	if (service)
@@ -55,7 +58,7 @@ static __always_inline void bl_count_refused(__u32 service_id)
 {
 	struct bl_service_stats *service;
 
-	if (!tunables.count)
+	if (!bl_counting())
 		return;
 	service = bl_service_stats_of(service_id);
 	if (service)
@@ -67,7 +70,7 @@ static __always_inline void bl_count_release(__u32 backend_id)
 {
 	struct bl_backend_stats *backend;
 
-	if (!tunables.count || !backend_id)
+	if (!bl_counting() || !backend_id)
 		return;
 	backend = bl_backend_stats_of(backend_id);
 	if (backend)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Maps of the socket programs, and their load-time constants. The contract is beeline/abi.h,
+ * Maps of the socket programs alone, and their load-time constants. The contract is beeline/abi.h,
  * explained in docs/maps.md; the loader may change max_entries before the maps are created.
  */
 #ifndef BPF_MAPS_H
@@ -11,8 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "beeline/abi.h"
-#include "beeline/reasons.h"
 #include "beeline/tunables.h"
+#include "shared_maps.h"
 
 /* Values are the loader's; these make the object usable as it is. */
 const volatile struct bl_sock_tunables tunables = {
@@ -22,6 +22,11 @@ const volatile struct bl_sock_tunables tunables = {
 	.count = 1,
 };
 
+static __always_inline bool bl_counting(void)
+{
+	return tunables.count;
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -29,38 +34,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct bl_abi);
 } abi SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, BL_FRONTENDS_MAX);
-	__type(key, struct bl_frontend4_key);
-	__type(value, struct bl_frontend);
-} frontends4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, BL_FRONTENDS_MAX);
-	__type(key, struct bl_frontend6_key);
-	__type(value, struct bl_frontend);
-} frontends6 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, BL_SLOTS_MAX);
-	__type(key, __u32);
-	__type(value, struct bl_slot);
-} slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, BL_BACKENDS_MAX);
-	__type(key, __u32);
-	__type(value, struct bl_backend);
-} backends SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -100,39 +73,11 @@ struct {
 } tcp_peers SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BL_AFFINITY_MAX);
-	__type(key, struct bl_affinity_key);
-	__type(value, struct bl_affinity);
-} affinity SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, BL_NETNS_PODS_MAX);
 	__type(key, __u64);
 	__type(value, struct bl_netns_pod);
 } netns_pods SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, BL_SERVICES_MAX / BL_STATS_BLOCK);
-	__type(key, __u32);
-	__type(value, struct bl_service_stats_block);
-} service_stats SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, BL_BACKENDS_MAX / BL_STATS_BLOCK);
-	__type(key, __u32);
-	__type(value, struct bl_backend_stats_block);
-} backend_stats SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, BL_REASON_COUNT);
-	__type(key, __u32);
-	__type(value, __u64);
-} reasons SEC(".maps");
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From a destination to a backend: the frontend, session affinity, the slot. Knows maps, but not
+ * From what a socket dials to a backend: the frontend, session affinity, the slot. Does not know
  * which hook asks; what it needs of the socket comes in struct bl_client.
  */
 #ifndef BPF_SELECT_H
@@ -8,23 +8,14 @@
 
 #include <linux/in.h>
 
-#include "backend.h"
-#include "choose.h"
 #include "count.h"
+#include "lookup.h"
 #include "maps.h"
-
-#define BL_AFFINITY_TOUCH_NS 1000000000ull /* how old an entry gets before its time is renewed */
-#define BL_DRAWS 4 /* all are biased draws with a chance below 2^-48 at 2^20 slots */
 
 /* The socket that dials. */
 struct bl_client {
 	__u64 netns_cookie;
 	__u64 socket_cookie; /* UDP only */
-};
-
-struct bl_choice {
-	__u32 backend_id;
-	struct bl_backend backend;
 };
 
 enum bl_filter_bit {
@@ -45,49 +36,12 @@ static __always_inline __u32 bl_filter(const union bl_ip *address)
 	return BL_FILTER_FRONTEND | (word->virtual_address >> bit % 64 & 1) * BL_FILTER_VIRTUAL;
 }
 
-static __always_inline const struct bl_frontend *
-bl_frontend_lookup(const union bl_ip *address, __u8 family, __be16 port, __u8 protocol)
-{
-	struct bl_frontend4_key key4 = {.port = port, .protocol = protocol};
-	struct bl_frontend6_key key6 = {.port = port, .protocol = protocol};
-
-	if (family == BL_FAMILY_IPV4) {
-		__builtin_memcpy(key4.address, address->ipv4, sizeof(key4.address));
-		return bpf_map_lookup_elem(&frontends4, &key4);
-	}
-	__builtin_memcpy(key6.address, address->ipv6, sizeof(key6.address));
-	return bpf_map_lookup_elem(&frontends6, &key6);
-}
-
-/* False when there is no such backend, or the agent was writing it. */
-static __always_inline bool bl_backend_read(__u32 backend_id, struct bl_choice *ret)
-{
-	const struct bl_backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
-
-	ret->backend_id = backend_id;
-	return backend && bl_backend_copy(backend, &ret->backend);
-}
-
-/* The backend of a slot, if it belongs to the service and serves. */
-static __always_inline bool bl_slot_read(__u32 index, __u32 service_id, struct bl_choice *ret)
-{
-	const struct bl_slot *slot = bpf_map_lookup_elem(&slots, &index);
-
-	return slot && bl_backend_read(slot->backend_id, ret) &&
-	       ret->backend.service_id == service_id && bl_backend_is_serving(&ret->backend);
-}
-
 static __always_inline __u32 bl_choose(const struct bl_client *client,
 				       const struct bl_destination *dialled, __u32 count)
 {
-	__u32 chosen = 0;
-
 	if (dialled->protocol == IPPROTO_UDP)
 		return bl_choose_hashed(bl_hash_flow(client->socket_cookie, dialled), count);
-	for (int i = 0; i < BL_DRAWS; i++)
-		if (bl_choose_random(bpf_get_prandom_u32(), count, &chosen))
-			break;
-	return chosen;
+	return bl_choose_drawn(count);
 }
 
 /* The client as session affinity knows it: its pod's address, or its network namespace. */
@@ -110,39 +64,6 @@ static __always_inline void bl_affinity_key_set(struct bl_affinity_key *key, __u
 	}
 }
 
-/*
- * A terminating backend is kept only while it is among the last that serve; the slots tell, for
- * they hold terminating backends only when nothing is ready.
- */
-static __always_inline bool bl_affinity_admits(const struct bl_frontend *frontend,
-					       const struct bl_choice *had)
-{
-	struct bl_choice first = {0};
-
-	if (had->backend.state == BL_BACKEND_READY)
-		return true;
-	return had->backend.state == BL_BACKEND_TERMINATING &&
-	       bl_slot_read(frontend->internal.first, frontend->service_id, &first) &&
-	       first.backend.state == BL_BACKEND_TERMINATING;
-}
-
-static __always_inline bool bl_affinity_find(const struct bl_frontend *frontend,
-					     const struct bl_affinity_key *key, __u64 now_ns,
-					     struct bl_choice *ret)
-{
-	struct bl_affinity *entry = bpf_map_lookup_elem(&affinity, key);
-
-	if (!entry ||
-	    !bl_affinity_is_fresh(entry->last_used_ns, frontend->affinity_timeout_s, now_ns) ||
-	    !bl_backend_read(entry->backend_id, ret) ||
-	    !bl_backend_is_same(&ret->backend, entry->backend_generation, frontend->service_id) ||
-	    !bl_affinity_admits(frontend, ret))
-		return false;
-	if (now_ns - entry->last_used_ns >= BL_AFFINITY_TOUCH_NS)
-		entry->last_used_ns = now_ns;
-	return true;
-}
-
 static __always_inline enum bl_reason bl_choose_slot(const struct bl_client *client,
 						     const struct bl_destination *dialled,
 						     const struct bl_frontend *frontend,
@@ -161,19 +82,15 @@ static __always_inline enum bl_reason bl_choose_with_affinity(const struct bl_cl
 							      struct bl_choice *ret)
 {
 	struct bl_affinity_key key = {0};
-	struct bl_affinity entry = {.last_used_ns = bpf_ktime_get_ns()};
+	__u64 now_ns = bpf_ktime_get_ns();
 	enum bl_reason reason;
 
 	bl_affinity_key_set(&key, frontend->service_id, client->netns_cookie, dialled->family);
-	if (bl_affinity_find(frontend, &key, entry.last_used_ns, ret))
+	if (bl_affinity_find(frontend, &frontend->internal, &key, now_ns, ret))
 		return BL_REASON_AFFINITY_HIT;
 	reason = bl_choose_slot(client, dialled, frontend, ret);
-	if (reason == BL_REASON_TRANSLATED) {
-		entry.backend_id = ret->backend_id;
-		entry.backend_generation = ret->backend.generation;
-		/* Fails only when memory is short; the next connection tries again. */
-		(void)bpf_map_update_elem(&affinity, &key, &entry, BPF_ANY);
-	}
+	if (reason == BL_REASON_TRANSLATED)
+		bl_affinity_store(&key, ret, now_ns);
 	return reason;
 }
 

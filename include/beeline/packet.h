@@ -89,8 +89,11 @@ enum bl_uplink_flag {
 struct bl_uplink {
 	union bl_ip ipv4; /* zeros: none */
 	union bl_ip ipv6;
-	__u32 flags; /* enum bl_uplink_flag */
-	__u32 pad;
+	__u32 flags;       /* enum bl_uplink_flag */
+	__u32 vlan_parent; /* ifindex below a VLAN device whose XDP program sees its frames; else 0
+			    */
+	__u16 vlan_id;     /* of the VLAN device */
+	__u8 pad[6];
 };
 
 /* sources4, sources6: longest-prefix match on (service, client). prefixlen is 32 plus the prefix of
