@@ -186,17 +186,26 @@ struct bl_addr_filter_word {
 	__u64 virtual_address; /* the same for addresses with BL_FRONTEND_F_VIRTUAL */
 };
 
-/* Bit number of an address in the filter: the word is the quotient by 64, the bit the remainder. */
+/*
+ * Bit number of an address in the filter: the word is the quotient by 64, the bit the remainder.
+ * Addresses of a cluster differ in a few low bytes only, and those of Services and pods often in
+ * the same ones, so every input bit must reach every bit of the number: hence two full
+ * multiplications, and the number from the top, where they mix best.
+ */
 static inline __u32 bl_addr_filter_bit(const __u32 words[4])
 {
-	__u32 hash = words[0] * 0x9e3779b1u;
+	__u64 hash = ((__u64)words[0] << 32 | words[1]) * 0x9e3779b97f4a7c15ull;
 
-	hash = (hash ^ words[1]) * 0x85ebca77u;
-	hash = (hash ^ words[2]) * 0xc2b2ae3du;
-	hash = (hash ^ words[3]) * 0x27d4eb2fu;
-	hash ^= hash >> 15;
-	return hash & (BL_ADDR_FILTER_WORDS * 64u - 1u);
+	hash ^= hash >> 32;
+	hash ^= (__u64)words[2] << 32 | words[3];
+	hash ^= hash >> 32;
+	hash *= 0xd6e8feb86659fd93ull;
+	hash ^= hash >> 29;
+	hash *= 0x9e3779b97f4a7c15ull;
+	return hash >> 46;
 }
+
+_Static_assert(BL_ADDR_FILTER_WORDS * 64u == 1u << (64 - 46), "the hash yields that many bits");
 
 /* What a socket dialled and which backend it got. */
 struct bl_translation {
