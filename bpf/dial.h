@@ -245,9 +245,12 @@ static __always_inline void bl_release(struct bpf_sock *ctx)
 {
 	struct bl_udp_peers *peers;
 	struct bl_sock *sock;
+	__u64 cookie = bl_cookie_at_release(ctx);
 
+	if (!cookie)
+		return;
 	if (ctx->protocol == IPPROTO_TCP && tunables.remember_peer)
-		bl_count_release(bl_tcp_peer_give_back(bpf_get_socket_cookie(ctx)));
+		bl_count_release(bl_tcp_peer_give_back(cookie));
 	if (!tunables.count)
 		return;
 	sock = bpf_sk_storage_get(&socks, ctx, NULL, 0);

@@ -20,6 +20,7 @@ const volatile struct bl_sock_tunables tunables = {
 	.remember_peer = 1,
 	.refuse_bind = 1,
 	.count = 1,
+	.cast_context = 1,
 };
 
 static __always_inline bool bl_counting(void)

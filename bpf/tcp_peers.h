@@ -19,6 +19,23 @@ static __always_inline struct bl_tcp_peer *bl_tcp_peer_at(__u64 cookie)
 	return bpf_map_lookup_elem(&tcp_peers, &index);
 }
 
+/* Since Linux 6.2; tunables.cast_context says that it is there. */
+extern void *bpf_cast_to_kern_ctx(void *context) __weak __ksym;
+
+/*
+ * The cookie of a socket that closes; 0: none. Every socket that dialled a frontend has one, and
+ * most others have none. The helper would make one for them, to search for what they left.
+ */
+static __always_inline __u64 bl_cookie_at_release(struct bpf_sock *ctx)
+{
+	const struct sock *sk;
+
+	if (!tunables.cast_context)
+		return bpf_get_socket_cookie(ctx);
+	sk = bpf_cast_to_kern_ctx(ctx);
+	return sk->__sk_common.skc_cookie.counter;
+}
+
 /* The entry that this socket holds. */
 static __always_inline struct bl_tcp_peer *bl_tcp_peer_find(__u64 cookie)
 {

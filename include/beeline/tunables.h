@@ -16,7 +16,7 @@ struct bl_sock_tunables {
 	__u8 remember_peer; /* keep what a TCP socket dialled, for getpeername and live counts */
 	__u8 refuse_bind;   /* post_bind refuses NodePorts in the node's own namespace */
 	__u8 count;         /* keep service_stats, backend_stats and reasons */
-	__u8 pad;
+	__u8 cast_context;  /* the kernel has bpf_cast_to_kern_ctx */
 };
 
 #endif

@@ -129,10 +129,10 @@ static void enter_cgroup(void)
 	join_cgroup(cgroup_own);
 }
 
-static bool kernel_has_sock_destroy(void)
+static bool kernel_has(const char *function)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) > 0;
+	bool found = btf && btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
 
 	btf__free(btf);
 	return found;
@@ -155,8 +155,9 @@ static void load_programs(struct bl_sock_tunables tunables)
 	cr_assert_not_null(skel);
 	shrink_maps();
 	tunables.host_netns_cookie = netns_cookie();
+	tunables.cast_context = tunables.cast_context && kernel_has("bpf_cast_to_kern_ctx");
 	*(struct bl_sock_tunables *)&skel->rodata->tunables = tunables;
-	if (!kernel_has_sock_destroy())
+	if (!kernel_has("bpf_sock_destroy"))
 		bpf_program__set_autoload(skel->progs.bl_destroy_udp, false);
 	cr_assert_eq(sock_bpf__load(skel), 0, "programs do not load");
 	bpf_object__for_each_program(program, skel->obj)
@@ -177,6 +178,7 @@ struct bl_sock_tunables fixture_tunables(void)
 		.remember_peer = 1,
 		.refuse_bind = 1,
 		.count = 1,
+		.cast_context = 1,
 	};
 
 	return tunables;

@@ -29,7 +29,7 @@ static int dial(struct where where, enum way way)
 	return fd;
 }
 
-Test(count, live_connections_are_exact_and_end_with_the_sockets)
+static void check_live_connections(void)
 {
 	for (int way = 0; way < WAYS; way++)
 		for (const struct stack *stack = stacks; stack->name; stack++) {
@@ -52,6 +52,26 @@ Test(count, live_connections_are_exact_and_end_with_the_sockets)
 			assert_live(id, 0, stack->name);
 			(void)close(server);
 		}
+}
+
+Test(count, live_connections_are_exact_and_end_with_the_sockets)
+{
+	check_live_connections();
+}
+
+static void up_uncast(void)
+{
+	struct bl_sock_tunables tunables = fixture_tunables();
+
+	tunables.cast_context = 0;
+	fixture_up_with(tunables);
+}
+
+/* What kernels before 6.2 run. */
+Test(uncast, live_connections_are_exact_and_end_with_the_sockets, .init = up_uncast,
+     .fini = fixture_down)
+{
+	check_live_connections();
 }
 
 Test(count, every_id_has_counters_of_its_own)

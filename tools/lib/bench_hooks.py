@@ -104,7 +104,7 @@ class Lab:
         self.put("slots", struct.pack("=I", 0), struct.pack("=I", 1))
         for protocol in (6, 17):
             key = socket.inet_aton(VIRTUAL) + struct.pack("!H", PORT) + bytes([protocol, 0])
-            self.put("frontends4", key, struct.pack("=IHBBIIIIII", 1, 0, 0, 0, 0, 1, 0, 0, 0, 0))
+            self.put("frontends4", key, struct.pack("=IHBBIIIIIIII", 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0))
         bit = filter_bit(VIRTUAL)
         self.put("addr_filter", struct.pack("=I", bit // 64), struct.pack("=QQ", 1 << bit % 64, 0))
 

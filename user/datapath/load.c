@@ -196,6 +196,8 @@ static int try_load(const struct bl_datapath_config *config, uint64_t host_netns
 		.remember_peer = config->remember_peer,
 		.refuse_bind = config->refuse_bind,
 		.count = true,
+		/* Older than what is left out first, so the first try says that it is there. */
+		.cast_context = left_out == 0,
 	};
 	bpf_object__for_each_program(program, object->obj)
 	{
