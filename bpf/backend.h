@@ -74,6 +74,13 @@ static inline void bl_translation_set(struct bl_translation *translation,
 	translation->since_ns = now_ns;
 }
 
+/* A set of backends that changes gets another range, so what was in this one still is. */
+static inline bool bl_affinity_is_in(const struct bl_affinity *entry,
+				     const struct bl_slot_range *range)
+{
+	return entry->slots.first == range->first && entry->slots.count == range->count;
+}
+
 /* An affinity entry that was used at `last_used_ns` and holds for `timeout_s`. */
 static inline bool bl_affinity_is_fresh(__u64 last_used_ns, __u32 timeout_s, __u64 now_ns)
 {

@@ -59,20 +59,45 @@ static __always_inline __u32 bl_choose_drawn(__u32 count)
 	return chosen;
 }
 
-/*
- * A terminating backend is kept only while it is among the last that serve; the slots tell, for
- * they hold terminating backends only when nothing is ready.
- */
-static __always_inline bool bl_affinity_admits(__u32 service_id, const struct bl_slot_range *range,
-					       const struct bl_choice *had)
-{
-	struct bl_choice first = {0};
+struct bl_slot_search {
+	__u32 first;
+	__u32 backend_id;
+	__u32 found;
+};
 
-	if (had->backend.state == BL_BACKEND_READY)
+static long bl_slot_compare(__u32 index, void *argument)
+{
+	struct bl_slot_search *search = argument;
+	__u32 at = search->first + index;
+	const struct bl_slot *slot = bpf_map_lookup_elem(&slots, &at);
+
+	search->found = slot && slot->backend_id == search->backend_id;
+	return !slot || search->found;
+}
+
+/* A function of its own for the verifier, which looks into it once and not at every call. */
+__noinline __u32 bl_slots_hold(__u32 first, __u32 count, __u32 backend_id)
+{
+	struct bl_slot_search search = {.first = first, .backend_id = backend_id};
+
+	(void)bpf_loop(count, bl_slot_compare, &search, 0);
+	return search.found;
+}
+
+/*
+ * The client may have this backend still. Once the set has changed, a backend may serve and be no
+ * longer in it: it terminates while others are ready, or the traffic policy or the topology leave
+ * it out. So the slots are searched, one time for each client and change.
+ */
+static __always_inline bool bl_affinity_admits(const struct bl_slot_range *range,
+					       struct bl_affinity *entry)
+{
+	if (bl_affinity_is_in(entry, range))
 		return true;
-	return had->backend.state == BL_BACKEND_TERMINATING &&
-	       bl_slot_read(range->first, service_id, &first) &&
-	       first.backend.state == BL_BACKEND_TERMINATING;
+	if (!bl_slots_hold(range->first, range->count, entry->backend_id))
+		return false;
+	entry->slots = *range;
+	return true;
 }
 
 static __always_inline bool bl_affinity_find(const struct bl_frontend *frontend,
@@ -86,20 +111,23 @@ static __always_inline bool bl_affinity_find(const struct bl_frontend *frontend,
 	    !bl_affinity_is_fresh(entry->last_used_ns, frontend->affinity_timeout_s, now_ns) ||
 	    !bl_backend_read(entry->backend_id, ret) ||
 	    !bl_backend_is_same(&ret->backend, entry->backend_generation, frontend->service_id) ||
-	    !bl_affinity_admits(frontend->service_id, range, ret))
+	    !bl_backend_is_serving(&ret->backend) || !bl_affinity_admits(range, entry))
 		return false;
 	if (now_ns - entry->last_used_ns >= BL_AFFINITY_TOUCH_NS)
 		entry->last_used_ns = now_ns;
 	return true;
 }
 
-/* Fails only when memory is short; the next connection tries again. */
+/* The choice was made among the slots of the range. Fails only when memory is short; the next
+ * connection tries again. */
 static __always_inline void bl_affinity_store(const struct bl_affinity_key *key,
+					      const struct bl_slot_range *range,
 					      const struct bl_choice *choice, __u64 now_ns)
 {
 	struct bl_affinity entry = {.last_used_ns = now_ns,
 				    .backend_id = choice->backend_id,
-				    .backend_generation = choice->backend.generation};
+				    .backend_generation = choice->backend.generation,
+				    .slots = *range};
 
 	(void)bpf_map_update_elem(&affinity, key, &entry, BPF_ANY);
 }

@@ -90,7 +90,7 @@ static __always_inline enum bl_reason bl_choose_with_affinity(const struct bl_cl
 		return BL_REASON_AFFINITY_HIT;
 	reason = bl_choose_slot(client, dialled, frontend, ret);
 	if (reason == BL_REASON_TRANSLATED)
-		bl_affinity_store(&key, ret, now_ns);
+		bl_affinity_store(&key, &frontend->internal, ret, now_ns);
 	return reason;
 }
 

@@ -277,6 +277,7 @@ struct bl_affinity {
 	__u64 last_used_ns; /* CLOCK_MONOTONIC */
 	__u32 backend_id;
 	__u32 backend_generation;
+	struct bl_slot_range slots; /* in which the backend was last found */
 };
 
 /* netns_pods: network-namespace cookie -> the addresses of the pod that lives there. */

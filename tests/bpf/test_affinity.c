@@ -222,6 +222,77 @@ Test(affinity, backend_that_stops_being_ready_is_left_while_others_are_ready)
 		}
 }
 
+/* Slots of the same frontend, as an agent writes them once the set of backends has changed. */
+static struct bl_slot_range move_slots(const struct stack *stack, int type,
+				       const struct sticky *sticky, const uint32_t *ids,
+				       uint32_t count)
+{
+	struct bl_slot_range range = add_slots(ids, count);
+
+	add_frontend_with_affinity((struct where){stack->virtual_address, 80},
+				   type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP, sticky->service,
+				   range, 10800);
+	return range;
+}
+
+Test(affinity, ready_backend_that_a_new_traffic_policy_leaves_out_is_left)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+
+	for (size_t t = 0; t < 2; t++)
+		for (const struct stack *stack = stacks; stack->name; stack++) {
+			struct sticky sticky;
+			size_t had, local;
+
+			sticky_up(stack, types[t], 10800, &sticky);
+			had = dial(&sticky, types[t]);
+			local = (had + 1) % STACK_BACKENDS;
+			(void)move_slots(stack, types[t], &sticky, &sticky.ids[local], 1);
+			cr_assert_eq(dial(&sticky, types[t]), local, "%s", stack->name);
+			/* And back: the new backend is among the old ones, so it is kept. */
+			(void)move_slots(stack, types[t], &sticky, sticky.ids, STACK_BACKENDS);
+			for (int i = 0; i < DIALS; i++)
+				cr_assert_eq(dial(&sticky, types[t]), local, "%s", stack->name);
+			sticky_down(&sticky);
+		}
+}
+
+static struct bl_affinity only_entry(void)
+{
+	int map = bpf_map__fd(skel->maps.affinity);
+	struct bl_affinity_key key;
+	struct bl_affinity entry;
+
+	cr_assert_eq(bpf_map_get_next_key(map, NULL, &key), 0);
+	cr_assert_eq(bpf_map_lookup_elem(map, &key, &entry), 0);
+	cr_assert_neq(bpf_map_get_next_key(map, &key, &key), 0, "more than one entry");
+	return entry;
+}
+
+Test(affinity, changed_set_is_searched_to_its_end_and_once)
+{
+	enum { LONG = 3000 };
+	static uint32_t ids[LONG];
+	struct bl_slot_range range;
+	struct sticky sticky;
+	size_t had;
+
+	sticky_up(&stacks[0], SOCK_STREAM, 10800, &sticky);
+	had = dial(&sticky, SOCK_STREAM);
+	for (size_t i = 0; i < LONG - 1; i++)
+		ids[i] = sticky.ids[(had + 1) % STACK_BACKENDS];
+	ids[LONG - 1] = sticky.ids[had];
+	range = move_slots(&stacks[0], SOCK_STREAM, &sticky, ids, LONG);
+	cr_assert_neq(only_entry().slots.first, range.first);
+	cr_assert_eq(dial(&sticky, SOCK_STREAM), had);
+	cr_assert_eq(only_entry().slots.first, range.first);
+	cr_assert_eq(only_entry().slots.count, range.count);
+	cr_assert_eq(reason_count(BL_REASON_AFFINITY_HIT), 1);
+	cr_assert_eq(dial(&sticky, SOCK_STREAM), had);
+	cr_assert_eq(reason_count(BL_REASON_AFFINITY_HIT), 2);
+	sticky_down(&sticky);
+}
+
 Test(affinity, holds_among_terminating_backends_when_nothing_else_serves)
 {
 	for (const struct stack *stack = stacks; stack->name; stack++) {

@@ -103,6 +103,15 @@ Test(backend, empty_translation_matches_nothing)
 	cr_assert_not(bl_translation_reached(&empty, &zero));
 }
 
+Test(backend, affinity_entry_knows_the_slots_it_was_found_in)
+{
+	const struct bl_affinity entry = {.slots = {.first = 7, .count = 3}};
+
+	cr_assert(bl_affinity_is_in(&entry, &(struct bl_slot_range){.first = 7, .count = 3}));
+	cr_assert_not(bl_affinity_is_in(&entry, &(struct bl_slot_range){.first = 7, .count = 2}));
+	cr_assert_not(bl_affinity_is_in(&entry, &(struct bl_slot_range){.first = 8, .count = 3}));
+}
+
 Test(backend, affinity_is_fresh_until_its_timeout)
 {
 	const uint64_t second = 1000000000;
