@@ -110,7 +110,7 @@ struct bl_source6_key {
 	__u8 address[16];
 };
 
-struct bl_source {
+struct bl_source_range {
 	__u32 admitted; /* 1 */
 };
 

@@ -53,6 +53,7 @@ static void write_backend(struct bl_backend *row, const struct bl_backend *value
 	}
 	__atomic_store_n(&row->weight, value->weight, __ATOMIC_RELAXED);
 	__atomic_store_n(&row->zone, value->zone, __ATOMIC_RELAXED);
+	__atomic_store_n(&row->flags, value->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(row_head, head_of(value).word, __ATOMIC_RELEASE);
 }
 
@@ -98,6 +99,76 @@ static int apply_slots(struct bl_datapath *datapath, const struct bl_op *op, str
 				 __ATOMIC_RELAXED);
 	}
 	return 0;
+}
+
+static int apply_maglev(struct bl_datapath *datapath, const struct bl_op *op, struct bl_err *err)
+{
+	void *row;
+	int r;
+
+	for (uint32_t i = 0; i < op->count; i++) {
+		r = bl_array_row(&datapath->maglev, op->index + i, &row);
+		if (r < 0)
+			return array_failed(&datapath->maglev, op->index + i, r, err);
+		__atomic_store_n(&((struct bl_maglev_entry *)row)->backend_id,
+				 op->maglev[i].backend_id, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+static int apply_ports(struct bl_datapath *datapath, const struct bl_op *op, struct bl_err *err)
+{
+	struct bl_packet_port_word *word;
+	void *row;
+	int r = bl_array_row(&datapath->ports, op->index, &row);
+
+	if (r < 0)
+		return array_failed(&datapath->ports, op->index, r, err);
+	word = row;
+	__atomic_store_n(&word->reply, op->ports.reply, __ATOMIC_RELAXED);
+	__atomic_store_n(&word->destination, op->ports.destination, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int packet_row_failed(const struct bl_packet_row *row, int code, struct bl_err *err)
+{
+	static const char *const maps[] = {
+		[BL_PACKET_SOURCES4] = BL_MAP_SOURCES4,
+		[BL_PACKET_SOURCES6] = BL_MAP_SOURCES6,
+		[BL_PACKET_DSR_BACKENDS] = BL_MAP_DSR_BACKENDS,
+	};
+
+	if (code == -E2BIG || code == -ENOSPC)
+		return bl_err_set(err, -E2BIG,
+				  "map '%s' is full; have fewer rows, or run 'beeline unload' and "
+				  "load with a higher limit",
+				  maps[row->table]);
+	errno = -code;
+	return bl_err_set(err, code, "cannot write a row of map '%s': %m", maps[row->table]);
+}
+
+static int apply_packet_row(struct bl_datapath *datapath, const struct bl_op *op,
+			    struct bl_err *err)
+{
+	bool is_set = op->kind == BL_OP_SET_PACKET_ROW;
+	int r = is_set ? datapath->backing->set_packet_row(datapath, &op->packet_row)
+		       : datapath->backing->delete_packet_row(datapath, &op->packet_row);
+
+	/* Deleting what is not there has the effect that was asked for. */
+	if (r < 0 && (is_set || r != -ENOENT))
+		return packet_row_failed(&op->packet_row, r, err);
+	return 0;
+}
+
+static int apply_packet(struct bl_datapath *datapath, const struct bl_op *op, struct bl_err *err)
+{
+	if (!datapath->has_packet)
+		return 0;
+	if (op->kind == BL_OP_SET_MAGLEV)
+		return apply_maglev(datapath, op, err);
+	if (op->kind == BL_OP_SET_PACKET_PORTS)
+		return apply_ports(datapath, op, err);
+	return apply_packet_row(datapath, op, err);
 }
 
 static int apply_row(struct bl_datapath *datapath, const struct bl_op *op, struct bl_err *err)
@@ -208,6 +279,12 @@ int bl_datapath_apply(struct bl_datapath *datapath, const struct bl_delta *delta
 			break;
 		case BL_OP_DELETE_FRONTEND:
 			r = apply_delete(datapath, op, err);
+			break;
+		case BL_OP_SET_MAGLEV:
+		case BL_OP_SET_PACKET_PORTS:
+		case BL_OP_SET_PACKET_ROW:
+		case BL_OP_DELETE_PACKET_ROW:
+			r = apply_packet(datapath, op, err);
 			break;
 		}
 	}

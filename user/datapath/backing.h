@@ -17,6 +17,11 @@ struct bl_datapath_backing {
 	int (*delete_frontend)(struct bl_datapath *datapath, const struct bl_op *op);
 	int (*read_frontends)(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
 			      size_t *ret_count, struct bl_err *err);
+	/* Rows of sources4, sources6 and dsr_backends; only when there is a packet path. */
+	int (*set_packet_row)(struct bl_datapath *datapath, const struct bl_packet_row *row);
+	int (*delete_packet_row)(struct bl_datapath *datapath, const struct bl_packet_row *row);
+	int (*read_packet_rows)(struct bl_datapath *datapath, struct bl_packet_row **ret_rows,
+				size_t *ret_count, struct bl_err *err);
 	int (*set_netns_pods)(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			      size_t count, struct bl_err *err);
 	int (*sweep_sockets)(struct bl_datapath *datapath, size_t *ret_destroyed,
@@ -38,7 +43,10 @@ struct bl_datapath {
 	struct bl_array backends;
 	struct bl_array services;
 	struct bl_array filter;
+	struct bl_array maglev; /* these two only when there is a packet path */
+	struct bl_array ports;
 	struct bl_plan_limits limits; /* sizes of the maps as they are */
+	bool has_packet;
 	bool adopted;
 	bool read_only;
 };

@@ -16,6 +16,9 @@ void bl_datapath_config_init(struct bl_datapath_config *config)
 				.slots = BL_SLOTS_MAX,
 				.backends = BL_BACKENDS_MAX,
 				.services = BL_SERVICES_MAX,
+				.maglev = BL_MAGLEV_MAX,
+				.sources = BL_SOURCES_MAX,
+				.dsr_backends = BL_DSR_BACKENDS_MAX,
 			},
 		.affinity_max = BL_AFFINITY_MAX,
 		.probe_mark = BL_PROBE_MARK_DEFAULT,
@@ -30,6 +33,8 @@ void bl_datapath_done(struct bl_datapath *datapath)
 	bl_array_done(&datapath->backends);
 	bl_array_done(&datapath->services);
 	bl_array_done(&datapath->filter);
+	bl_array_done(&datapath->maglev);
+	bl_array_done(&datapath->ports);
 }
 
 struct bl_datapath *bl_datapath_close(struct bl_datapath *datapath)
@@ -60,6 +65,30 @@ static int copy_array(struct bl_array *array, void **ret, size_t *ret_count, str
 	return 0;
 }
 
+static int read_packet(struct bl_datapath *datapath, struct bl_plan_rows *ret, struct bl_err *err)
+{
+	_cleanup_free_ void *maglev = NULL;
+	_cleanup_free_ void *ports = NULL;
+	struct bl_plan_rows rows = *ret;
+	int r;
+
+	if (!datapath->has_packet)
+		return 0;
+	r = copy_array(&datapath->maglev, &maglev, &rows.maglev_count, err);
+	if (r == 0)
+		r = copy_array(&datapath->ports, &ports, &rows.port_count, err);
+	if (r == 0)
+		r = datapath->backing->read_packet_rows(datapath, &rows.packet_rows,
+							&rows.packet_row_count, err);
+	if (r < 0)
+		return r;
+	rows.has_packet = true;
+	rows.maglev = TAKE_PTR(maglev);
+	rows.ports = TAKE_PTR(ports);
+	*ret = rows;
+	return 0;
+}
+
 int bl_datapath_read(struct bl_datapath *datapath, struct bl_plan_rows *ret, struct bl_err *err)
 {
 	_cleanup_free_ struct bl_frontend_row *frontends = NULL;
@@ -83,6 +112,8 @@ int bl_datapath_read(struct bl_datapath *datapath, struct bl_plan_rows *ret, str
 	if (r < 0)
 		return r;
 	r = copy_array(&datapath->filter, &filter, &rows.filter_count, err);
+	if (r == 0)
+		r = read_packet(datapath, &rows, err);
 	if (r < 0)
 		return r;
 

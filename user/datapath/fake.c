@@ -14,6 +14,8 @@ struct fake {
 	uint32_t family_count[2]; /* IPv4, IPv6 */
 	struct bl_netns_pod_row *pods;
 	size_t pod_count;
+	struct bl_packet_row *packet_rows; /* in any order */
+	size_t packet_row_count;
 	struct bl_program_status status[BL_PROGRAMS_MAX];
 };
 
@@ -109,6 +111,60 @@ static int fake_read_frontends(struct bl_datapath *datapath, struct bl_frontend_
 	return 0;
 }
 
+static size_t find_packet_row(const struct fake *fake, const struct bl_packet_row *row)
+{
+	size_t i = 0;
+
+	while (i < fake->packet_row_count &&
+	       (fake->packet_rows[i].table != row->table ||
+		memcmp(&fake->packet_rows[i].key, &row->key, sizeof(row->key)) != 0))
+		i++;
+	return i;
+}
+
+static int fake_set_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row)
+{
+	struct fake *fake = (struct fake *)datapath;
+	size_t i = find_packet_row(fake, row);
+	struct bl_packet_row *grown;
+
+	if (i == fake->packet_row_count) {
+		grown = reallocarray(fake->packet_rows, i + 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		fake->packet_rows = grown;
+		fake->packet_row_count++;
+	}
+	fake->packet_rows[i] = *row;
+	return 0;
+}
+
+static int fake_delete_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row)
+{
+	struct fake *fake = (struct fake *)datapath;
+	size_t i = find_packet_row(fake, row);
+
+	if (i == fake->packet_row_count)
+		return -ENOENT;
+	fake->packet_rows[i] = fake->packet_rows[--fake->packet_row_count];
+	return 0;
+}
+
+static int fake_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_row **ret_rows,
+				 size_t *ret_count, struct bl_err *err)
+{
+	const struct fake *fake = (struct fake *)datapath;
+	struct bl_packet_row *rows = calloc(fake->packet_row_count + 1, sizeof(*rows));
+
+	if (!rows)
+		return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", fake->packet_row_count);
+	if (fake->packet_row_count > 0)
+		memcpy(rows, fake->packet_rows, fake->packet_row_count * sizeof(*rows));
+	*ret_rows = rows;
+	*ret_count = fake->packet_row_count;
+	return 0;
+}
+
 static int fake_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			       size_t count, struct bl_err *err)
 {
@@ -187,6 +243,7 @@ static void fake_free(struct bl_datapath *datapath)
 	}
 	bl_map_free(fake->frontends);
 	free(fake->pods);
+	free(fake->packet_rows);
 	bl_datapath_done(&fake->base);
 	free(fake);
 }
@@ -195,6 +252,9 @@ static const struct bl_datapath_backing fake_backing = {
 	.set_frontends = fake_set_frontends,
 	.delete_frontend = fake_delete_frontend,
 	.read_frontends = fake_read_frontends,
+	.set_packet_row = fake_set_packet_row,
+	.delete_packet_row = fake_delete_packet_row,
+	.read_packet_rows = fake_read_packet_rows,
 	.set_netns_pods = fake_set_netns_pods,
 	.sweep_sockets = fake_sweep_sockets,
 	.read_reasons = fake_read_reasons,
@@ -220,8 +280,16 @@ static int init_arrays(struct bl_datapath *base)
 				 base->limits.services);
 	if (r < 0)
 		return r;
-	return bl_array_init_memory(&base->filter, BL_MAP_ADDR_FILTER,
-				    sizeof(struct bl_addr_filter_word), BL_ADDR_FILTER_WORDS);
+	r = bl_array_init_memory(&base->filter, BL_MAP_ADDR_FILTER,
+				 sizeof(struct bl_addr_filter_word), BL_ADDR_FILTER_WORDS);
+	if (r < 0)
+		return r;
+	r = bl_array_init_memory(&base->maglev, BL_MAP_MAGLEV, sizeof(struct bl_maglev_entry),
+				 base->limits.maglev);
+	if (r < 0)
+		return r;
+	return bl_array_init_memory(&base->ports, BL_MAP_PACKET_PORTS,
+				    sizeof(struct bl_packet_port_word), BL_PACKET_PORT_WORDS);
 }
 
 int bl_datapath_open_fake(const struct bl_datapath_config *config, struct bl_datapath **ret)
@@ -234,6 +302,7 @@ int bl_datapath_open_fake(const struct bl_datapath_config *config, struct bl_dat
 		return -ENOMEM;
 	fake->base.backing = &fake_backing;
 	fake->base.limits = config->limits;
+	fake->base.has_packet = true;
 	r = bl_map_new(&fake->frontends);
 	if (r < 0)
 		return r;

@@ -34,6 +34,9 @@ static const struct bl_datapath_backing kernel_backing = {
 	.set_frontends = bl_kernel_set_frontends,
 	.delete_frontend = bl_kernel_delete_frontend,
 	.read_frontends = bl_kernel_read_frontends,
+	.set_packet_row = bl_kernel_set_packet_row,
+	.delete_packet_row = bl_kernel_delete_packet_row,
+	.read_packet_rows = bl_kernel_read_packet_rows,
 	.set_netns_pods = bl_kernel_set_netns_pods,
 	.sweep_sockets = bl_kernel_sweep_sockets,
 	.read_reasons = bl_kernel_read_reasons,
@@ -125,7 +128,7 @@ static int keep_descriptors(struct bl_kernel *kernel, const struct sock_bpf *obj
 	int find_stale = bl_load_program_fd(object, BL_PROG_FIND_STALE);
 	int destroy_udp = bl_load_program_fd(object, BL_PROG_DESTROY_UDP);
 
-	for (size_t i = 0; i < BL_MAP_ID_COUNT; i++) {
+	for (size_t i = 0; i < BL_MAP_ID_SOCK_COUNT; i++) {
 		int fd = fcntl(bl_load_map_fd(object, (enum bl_map_id)i), F_DUPFD_CLOEXEC, 0);
 
 		if (fd < 0)
@@ -176,7 +179,7 @@ static int open_pinned(const char *dir, bool read_only, struct bl_map_set *set, 
 {
 	int r;
 
-	for (size_t i = 0; i < BL_MAP_ID_COUNT; i++) {
+	for (size_t i = 0; i < BL_MAP_ID_SOCK_COUNT; i++) {
 		struct bpf_map_info info = {0};
 		uint32_t len = sizeof(info);
 
@@ -248,7 +251,7 @@ static int pin_and_attach(struct bl_kernel *kernel, const struct sock_bpf *objec
 {
 	int r;
 
-	for (size_t i = 0; i < BL_MAP_ID_COUNT; i++) {
+	for (size_t i = 0; i < BL_MAP_ID_SOCK_COUNT; i++) {
 		if (i == BL_MAP_ID_ABI)
 			continue;
 		r = bl_pin_map(kernel->bpffs, (enum bl_map_id)i, kernel->maps.fds[i], err);

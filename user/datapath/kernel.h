@@ -26,6 +26,20 @@ enum bl_map_id {
 	BL_MAP_ID_SERVICE_STATS,
 	BL_MAP_ID_BACKEND_STATS,
 	BL_MAP_ID_REASONS,
+	BL_MAP_ID_SOCK_COUNT,
+	/* Of the packet path; there when devices were asked for. */
+	BL_MAP_ID_MAGLEV = BL_MAP_ID_SOCK_COUNT,
+	BL_MAP_ID_PACKET_PORTS,
+	BL_MAP_ID_PACKET_STATE,
+	BL_MAP_ID_PACKET_GUARD,
+	BL_MAP_ID_UPLINKS,
+	BL_MAP_ID_SOURCES4,
+	BL_MAP_ID_SOURCES6,
+	BL_MAP_ID_FLOWS4,
+	BL_MAP_ID_FLOWS6,
+	BL_MAP_ID_FRAGMENTS4,
+	BL_MAP_ID_FRAGMENTS6,
+	BL_MAP_ID_DSR_BACKENDS,
 	BL_MAP_ID_COUNT,
 };
 extern const char *const bl_map_names[BL_MAP_ID_COUNT];
@@ -66,6 +80,12 @@ int bl_kernel_set_frontends(struct bl_datapath *datapath, const struct bl_op *op
 int bl_kernel_delete_frontend(struct bl_datapath *datapath, const struct bl_op *op);
 int bl_kernel_read_frontends(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
 			     size_t *ret_count, struct bl_err *err);
+/* packet_rows.c */
+int bl_kernel_set_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row);
+int bl_kernel_delete_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row);
+int bl_kernel_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_row **ret_rows,
+			       size_t *ret_count, struct bl_err *err);
+/* hash.c */
 int bl_kernel_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			     size_t count, struct bl_err *err);
 /* sweep.c */

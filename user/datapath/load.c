@@ -159,7 +159,7 @@ static int share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map
 static int set_maps(struct bpf_object *object, const struct bl_datapath_config *config,
 		    const struct bl_map_set *pinned, struct bl_err *err)
 {
-	for (size_t i = 0; i < BL_MAP_ID_COUNT; i++) {
+	for (size_t i = 0; i < BL_MAP_ID_SOCK_COUNT; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(object, bl_map_names[i]);
 		uint32_t size = bl_map_wanted_size((enum bl_map_id)i, config);
 		int r = 0;

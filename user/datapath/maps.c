@@ -19,6 +19,18 @@ const char *const bl_map_names[BL_MAP_ID_COUNT] = {
 	[BL_MAP_ID_SERVICE_STATS] = BL_MAP_SERVICE_STATS,
 	[BL_MAP_ID_BACKEND_STATS] = BL_MAP_BACKEND_STATS,
 	[BL_MAP_ID_REASONS] = BL_MAP_REASONS,
+	[BL_MAP_ID_MAGLEV] = BL_MAP_MAGLEV,
+	[BL_MAP_ID_PACKET_PORTS] = BL_MAP_PACKET_PORTS,
+	[BL_MAP_ID_PACKET_STATE] = BL_MAP_PACKET_STATE,
+	[BL_MAP_ID_PACKET_GUARD] = BL_MAP_PACKET_GUARD,
+	[BL_MAP_ID_UPLINKS] = BL_MAP_UPLINKS,
+	[BL_MAP_ID_SOURCES4] = BL_MAP_SOURCES4,
+	[BL_MAP_ID_SOURCES6] = BL_MAP_SOURCES6,
+	[BL_MAP_ID_FLOWS4] = BL_MAP_FLOWS4,
+	[BL_MAP_ID_FLOWS6] = BL_MAP_FLOWS6,
+	[BL_MAP_ID_FRAGMENTS4] = BL_MAP_FRAGMENTS4,
+	[BL_MAP_ID_FRAGMENTS6] = BL_MAP_FRAGMENTS6,
+	[BL_MAP_ID_DSR_BACKENDS] = BL_MAP_DSR_BACKENDS,
 };
 
 static uint32_t blocks_of(uint32_t ids)
@@ -44,6 +56,13 @@ uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *
 		return blocks_of(config->limits.backends);
 	case BL_MAP_ID_AFFINITY:
 		return config->affinity_max;
+	case BL_MAP_ID_MAGLEV:
+		return config->limits.maglev;
+	case BL_MAP_ID_SOURCES4:
+	case BL_MAP_ID_SOURCES6:
+		return config->limits.sources;
+	case BL_MAP_ID_DSR_BACKENDS:
+		return config->limits.dsr_backends;
 	default:
 		return 0;
 	}

@@ -7,26 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/state.h"
-
-struct claim { /* a range that a frontend names */
-	struct bl_slot_range range;
-	uint32_t service_id;
-};
-
-struct adoption {
-	struct bl_plan *plan;
-	const struct bl_plan_rows *rows;
-	uint32_t service_end; /* ids below */
-	uint32_t backend_end;
-	uint8_t *families;          /* by service id; 0: no frontend leads to it */
-	struct bl_record **records; /* by service id */
-	bool *used;                 /* backend ids */
-	struct claim *claims;
-	size_t claim_count;
-	struct bl_slot_range *ranges; /* accepted */
-	size_t range_count;
-};
+#include "plan/adopt.h"
 
 void bl_plan_rows_done(struct bl_plan_rows *rows)
 {
@@ -35,16 +16,19 @@ void bl_plan_rows_done(struct bl_plan_rows *rows)
 	free(rows->backends);
 	free(rows->services);
 	free(rows->filter);
+	free(rows->maglev);
+	free(rows->ports);
+	free(rows->packet_rows);
 	*rows = (struct bl_plan_rows){0};
 }
 
-static void adoption_done(struct adoption *adoption)
+static void adoption_done(struct bl_adoption *adoption)
 {
 	free(adoption->families);
 	free(adoption->records);
 	free(adoption->used);
-	free(adoption->claims);
-	free(adoption->ranges);
+	bl_adopt_claims_done(&adoption->slots);
+	bl_adopt_claims_done(&adoption->tables);
 }
 #define _cleanup_adoption_ __attribute__((cleanup(adoption_done)))
 
@@ -58,7 +42,7 @@ static bool is_good_service(const struct bl_service_entry *entry)
 	return entry->in_use && is_name(entry->ns) && is_name(entry->name) && entry->port != 0;
 }
 
-static bool is_good_frontend(const struct adoption *adoption, const struct bl_frontend_row *row)
+static bool is_good_frontend(const struct bl_adoption *adoption, const struct bl_frontend_row *row)
 {
 	uint32_t id = row->value.service_id;
 
@@ -73,7 +57,7 @@ static uint32_t lesser(size_t a, uint32_t b)
 	return a < b ? (uint32_t)a : b;
 }
 
-static int begin(struct adoption *adoption)
+static int begin(struct bl_adoption *adoption)
 {
 	const struct bl_plan_rows *rows = adoption->rows;
 	struct bl_plan *plan = adoption->plan;
@@ -89,13 +73,14 @@ static int begin(struct adoption *adoption)
 	adoption->families = calloc(adoption->service_end + 1, sizeof(*adoption->families));
 	adoption->records = calloc(adoption->service_end + 1, sizeof(*adoption->records));
 	adoption->used = calloc(adoption->backend_end + 1, sizeof(*adoption->used));
-	adoption->claims = calloc(2 * rows->frontend_count + 1, sizeof(*adoption->claims));
-	adoption->ranges = calloc(2 * rows->frontend_count + 1, sizeof(*adoption->ranges));
-	if (!adoption->families || !adoption->records || !adoption->used || !adoption->claims ||
-	    !adoption->ranges)
+	if (!adoption->families || !adoption->records || !adoption->used)
 		return -ENOMEM;
-	r = bl_plan_grow((void **)&plan->services, &plan->service_capacity,
-			 adoption->service_end + 1, sizeof(*plan->services));
+	r = bl_adopt_begin_claims(&adoption->slots, 2 * rows->frontend_count);
+	if (r == 0)
+		r = bl_adopt_begin_claims(&adoption->tables, rows->frontend_count);
+	if (r == 0)
+		r = bl_plan_grow((void **)&plan->services, &plan->service_capacity,
+				 adoption->service_end + 1, sizeof(*plan->services));
 	if (r == 0)
 		r = bl_plan_grow((void **)&plan->backends, &plan->backend_capacity,
 				 adoption->backend_end + 1, sizeof(*plan->backends));
@@ -105,7 +90,7 @@ static int begin(struct adoption *adoption)
 }
 
 /* The record of a Service with one port more. */
-static int add_port(struct adoption *adoption, uint32_t service_id, uint8_t family)
+static int add_port(struct bl_adoption *adoption, uint32_t service_id, uint8_t family)
 {
 	struct bl_plan *plan = adoption->plan;
 	const struct bl_service_entry *entry = &adoption->rows->services[service_id];
@@ -138,16 +123,6 @@ static int add_port(struct adoption *adoption, uint32_t service_id, uint8_t fami
 	return 0;
 }
 
-static void claim_range(struct adoption *adoption, uint32_t service_id, struct bl_slot_range range)
-{
-	uint32_t limit = lesser(adoption->rows->slot_count, adoption->plan->limits.slots);
-
-	if (range.count == 0 || range.first > limit || range.count > limit - range.first)
-		return;
-	adoption->claims[adoption->claim_count++] =
-		(struct claim){.range = range, .service_id = service_id};
-}
-
 static struct bl_table_row *address_row(struct bl_plan *plan,
 					const struct bl_frontend_row *frontend)
 {
@@ -161,7 +136,7 @@ static struct bl_table_row *address_row(struct bl_plan *plan,
 	return &plan->frontends.rows[row];
 }
 
-static void adopt_frontend(struct adoption *adoption, const struct bl_frontend_row *frontend)
+static void adopt_frontend(struct bl_adoption *adoption, const struct bl_frontend_row *frontend)
 {
 	struct bl_plan *plan = adoption->plan;
 	size_t family = bl_family_index(frontend->family);
@@ -177,11 +152,15 @@ static void adopt_frontend(struct adoption *adoption, const struct bl_frontend_r
 	}
 	(void)bl_plan_filter_add(plan, address);
 	adoption->records[frontend->value.service_id]->frontend_count++;
-	claim_range(adoption, frontend->value.service_id, frontend->value.internal);
-	claim_range(adoption, frontend->value.service_id, frontend->value.external);
+	bl_adopt_claim(&adoption->slots, adoption->rows->slot_count, plan->limits.slots,
+		       frontend->value.service_id, frontend->value.internal);
+	bl_adopt_claim(&adoption->slots, adoption->rows->slot_count, plan->limits.slots,
+		       frontend->value.service_id, frontend->value.external);
+	bl_adopt_claim(&adoption->tables, adoption->rows->maglev_count, plan->limits.maglev,
+		       frontend->value.service_id, frontend->value.maglev);
 }
 
-static int adopt_frontends(struct adoption *adoption)
+static int adopt_frontends(struct bl_adoption *adoption)
 {
 	const struct bl_plan_rows *rows = adoption->rows;
 
@@ -204,7 +183,7 @@ static int adopt_frontends(struct adoption *adoption)
 }
 
 /* Gives each record the list of its frontends. */
-static int list_frontends(struct adoption *adoption)
+static int list_frontends(struct bl_adoption *adoption)
 {
 	struct bl_plan *plan = adoption->plan;
 	size_t cursor = 0;
@@ -240,7 +219,7 @@ static int list_frontends(struct adoption *adoption)
 	return 0;
 }
 
-static struct bl_port_record *port_of(const struct adoption *adoption, uint32_t service_id)
+struct bl_port_record *bl_adopt_port_of(const struct bl_adoption *adoption, uint32_t service_id)
 {
 	struct bl_record *record =
 		service_id < adoption->service_end ? adoption->records[service_id] : NULL;
@@ -249,46 +228,6 @@ static struct bl_port_record *port_of(const struct adoption *adoption, uint32_t 
 		if (record->ports[i].service_id == service_id)
 			return &record->ports[i];
 	return NULL;
-}
-
-static int compare_claims(const void *a, const void *b)
-{
-	const struct claim *x = a;
-	const struct claim *y = b;
-
-	if (x->range.first != y->range.first)
-		return x->range.first < y->range.first ? -1 : 1;
-	if (x->range.count != y->range.count)
-		return x->range.count < y->range.count ? -1 : 1;
-	return (x->service_id > y->service_id) - (x->service_id < y->service_id);
-}
-
-/* A run of slots belongs to one port; of claims that cross, the first has it. */
-static int adopt_ranges(struct adoption *adoption)
-{
-	struct bl_plan *plan = adoption->plan;
-	uint32_t end = 0;
-	int r;
-
-	if (adoption->claim_count > 1)
-		qsort(adoption->claims, adoption->claim_count, sizeof(*adoption->claims),
-		      compare_claims);
-	for (size_t i = 0; i < adoption->claim_count; i++) {
-		const struct claim *claim = &adoption->claims[i];
-		struct bl_port_record *port = port_of(adoption, claim->service_id);
-
-		if (claim->range.first < end || !port || port->range_count == BL_PORT_RANGES)
-			continue;
-		port->ranges[port->range_count++] = claim->range;
-		adoption->ranges[adoption->range_count++] = claim->range;
-		end = claim->range.first + claim->range.count;
-	}
-	r = bl_plan_grow((void **)&plan->slots, &plan->slot_capacity, end, sizeof(*plan->slots));
-	if (r < 0)
-		return r;
-	if (end > 0)
-		memcpy(plan->slots, adoption->rows->slots, end * sizeof(*plan->slots));
-	return bl_ranges_adopt(&plan->ranges, adoption->ranges, adoption->range_count);
 }
 
 static int compare_backend_ids(const void *a, const void *b, void *backends)
@@ -301,7 +240,7 @@ static int compare_backend_ids(const void *a, const void *b, void *backends)
 	return order ? order : memcmp(&x->port, &y->port, sizeof(x->port));
 }
 
-static int add_backend(struct adoption *adoption, struct bl_port_record *port, uint32_t id)
+static int add_backend(struct bl_adoption *adoption, struct bl_port_record *port, uint32_t id)
 {
 	uint32_t *ids;
 
@@ -319,7 +258,7 @@ static int add_backend(struct adoption *adoption, struct bl_port_record *port, u
 	return 0;
 }
 
-static void sort_backends(struct adoption *adoption, struct bl_port_record *port)
+static void sort_backends(struct bl_adoption *adoption, struct bl_port_record *port)
 {
 	struct bl_backend *backends = adoption->plan->backends;
 	uint32_t kept = 0;
@@ -341,7 +280,7 @@ static void sort_backends(struct adoption *adoption, struct bl_port_record *port
 	port->backend_count = kept;
 }
 
-static int adopt_backends(struct adoption *adoption)
+static int adopt_backends(struct bl_adoption *adoption)
 {
 	struct bl_plan *plan = adoption->plan;
 	size_t cursor = 0;
@@ -355,7 +294,7 @@ static int adopt_backends(struct adoption *adoption)
 		*backend = adoption->rows->backends[id];
 		if (backend->state == BL_BACKEND_FREE || backend->state == BL_BACKEND_GONE)
 			continue;
-		port = port_of(adoption, backend->service_id);
+		port = bl_adopt_port_of(adoption, backend->service_id);
 		if (!port || port->family != backend->family) {
 			backend->state = BL_BACKEND_GONE;
 			continue;
@@ -373,7 +312,7 @@ static int adopt_backends(struct adoption *adoption)
 	return 0;
 }
 
-static int adopt_ids(struct adoption *adoption)
+static int adopt_ids(struct bl_adoption *adoption)
 {
 	_cleanup_free_ bool *services = calloc(adoption->service_end + 1, sizeof(*services));
 	struct bl_plan *plan = adoption->plan;
@@ -390,7 +329,7 @@ static int adopt_ids(struct adoption *adoption)
 	return r;
 }
 
-static int adopt(struct adoption *adoption)
+static int adopt(struct bl_adoption *adoption)
 {
 	int r;
 
@@ -400,22 +339,25 @@ static int adopt(struct adoption *adoption)
 	if (r == 0)
 		r = list_frontends(adoption);
 	if (r == 0)
-		r = adopt_ranges(adoption);
+		r = bl_adopt_ranges(adoption);
 	if (r == 0)
 		r = adopt_backends(adoption);
+	if (r == 0)
+		r = bl_adopt_packet(adoption);
 	return r < 0 ? r : adopt_ids(adoption);
 }
 
 int bl_plan_adopt(struct bl_plan *plan, const struct bl_plan_rows *rows, struct bl_err *err)
 {
 	_cleanup_(bl_plan_free) struct bl_plan *fresh = NULL;
-	_cleanup_adoption_ struct adoption adoption = {.rows = rows};
+	_cleanup_adoption_ struct bl_adoption adoption = {.rows = rows};
 	int r;
 
 	if (bl_map_count(plan->records) > 0)
 		return bl_err_set(err, -EBUSY, "cannot adopt maps: the plan is not empty");
 	r = bl_plan_new(&plan->limits, &fresh);
 	if (r == 0) {
+		bl_plan_set_snat_pool(fresh, plan->snat_first, plan->snat_last);
 		adoption.plan = fresh;
 		r = adopt(&adoption);
 	}

@@ -70,6 +70,7 @@ int bl_plan_put_canary(struct bl_plan *plan, const struct bl_addr *address, uint
 		.address = *address,
 		.port = port,
 		.kind = BL_FRONTEND_CLUSTER_IP,
+		.internal_only = true,
 	};
 	struct bl_resolved_backend answer = {
 		.address = *backend,

@@ -47,6 +47,7 @@ static void set_backend(struct bl_service_change *change, const struct bl_port_c
 		.service_id = port->new->service_id,
 		.weight = from->weight,
 		.zone = zone_number(change->plan, from->zone),
+		.flags = from->local ? BL_BACKEND_F_LOCAL : 0,
 	};
 
 	if (id == 0) {
@@ -189,6 +190,12 @@ static uint16_t frontend_flags(const struct bl_service_change *change,
 		flags |= BL_FRONTEND_F_EXTERNAL_ELSEWHERE;
 	if (frontend->from->kind == BL_FRONTEND_NODE_PORT)
 		flags |= BL_FRONTEND_F_NODE_PORT;
+	if (frontend->from->internal_only)
+		flags |= BL_FRONTEND_F_INTERNAL_ONLY;
+	if (frontend->from->check_sources)
+		flags |= BL_FRONTEND_F_SOURCE_RANGES;
+	if (port->dsr && !frontend->from->internal_only)
+		flags |= BL_FRONTEND_F_DSR;
 	return flags;
 }
 
@@ -199,10 +206,15 @@ static struct bl_frontend frontend_value(const struct bl_service_change *change,
 	const struct bl_port_change *port = frontend->port;
 	bool is_cluster_ip = frontend->from->kind == BL_FRONTEND_CLUSTER_IP;
 
+	struct bl_slot_range table = {0};
+
+	if (!frontend->from->internal_only)
+		table = port->tables[is_cluster_ip ? BL_SET_INTERNAL : BL_SET_EXTERNAL];
 	return (struct bl_frontend){
 		.service_id = port->new->service_id,
 		.flags = frontend_flags(change, frontend),
-		.algorithm = BL_ALGORITHM_RANDOM,
+		.algorithm = table.count > 0 ? BL_ALGORITHM_MAGLEV : BL_ALGORITHM_RANDOM,
+		.maglev = table,
 		.internal = port->sets[is_cluster_ip ? BL_SET_INTERNAL : BL_SET_CLUSTER],
 		.external = port->sets[is_cluster_ip ? BL_SET_INTERNAL : BL_SET_EXTERNAL],
 		.affinity_timeout_s = port->from->affinity_timeout_s,
@@ -241,7 +253,9 @@ void bl_change_commit(struct bl_service_change *change)
 {
 	set_backends(change);
 	set_slots(change);
+	bl_change_set_tables(change);
 	set_services(change);
+	bl_change_open_outside(change);
 	open_filter(change);
 	set_frontends(change);
 }

@@ -5,26 +5,17 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "plan/rows.h"
-#include "plan/state.h"
+#include "plan/diff.h"
 
-struct comparison {
-	const struct bl_plan *plan;
-	const struct bl_plan_rows *actual;
-	struct bl_delta *delta;
-	bool *same; /* by row of the plan's table: the kernel holds it as it is */
-};
-
-/* NULL when memory is short. */
-static struct bl_op *add_op(struct comparison *comparison, enum bl_op_kind kind, uint32_t index,
-			    uint32_t count)
+struct bl_op *bl_diff_add(struct bl_comparison *comparison, enum bl_op_kind kind, uint32_t index,
+			  uint32_t count)
 {
 	if (bl_delta_reserve(comparison->delta, 1) < 0)
 		return NULL;
 	return bl_delta_add(comparison->delta, kind, index, count);
 }
 
-static void *copy(struct comparison *comparison, const void *bytes, size_t len)
+void *bl_diff_copy(struct bl_comparison *comparison, const void *bytes, size_t len)
 {
 	void *to = bl_arena_alloc(comparison->delta->arena, len);
 
@@ -37,7 +28,7 @@ static bool serves(const struct bl_backend *backend)
 }
 
 /* Backends that serve before anything that leads to them; the others when nothing does any more. */
-static int compare_backends(struct comparison *comparison, bool serving)
+static int compare_backends(struct bl_comparison *comparison, bool serving)
 {
 	static const struct bl_backend free_row;
 	const struct bl_plan_rows *actual = comparison->actual;
@@ -52,7 +43,7 @@ static int compare_backends(struct comparison *comparison, bool serving)
 
 		if (serves(wanted) != serving || memcmp(wanted, is, sizeof(*is)) == 0)
 			continue;
-		op = add_op(comparison, BL_OP_SET_BACKEND, id, 1);
+		op = bl_diff_add(comparison, BL_OP_SET_BACKEND, id, 1);
 		if (!op)
 			return -ENOMEM;
 		op->backend = *wanted;
@@ -62,7 +53,7 @@ static int compare_backends(struct comparison *comparison, bool serving)
 	return 0;
 }
 
-static int compare_range(struct comparison *comparison, const struct bl_slot_range *range)
+static int compare_range(struct bl_comparison *comparison, const struct bl_slot_range *range)
 {
 	const struct bl_plan_rows *actual = comparison->actual;
 	const struct bl_slot *wanted = &comparison->plan->slots[range->first];
@@ -72,15 +63,15 @@ static int compare_range(struct comparison *comparison, const struct bl_slot_ran
 	if (range->first + (size_t)range->count <= actual->slot_count &&
 	    memcmp(wanted, &actual->slots[range->first], size) == 0)
 		return 0;
-	op = add_op(comparison, BL_OP_SET_SLOTS, range->first, range->count);
+	op = bl_diff_add(comparison, BL_OP_SET_SLOTS, range->first, range->count);
 	if (!op)
 		return -ENOMEM;
-	op->slots = copy(comparison, wanted, size);
+	op->slots = bl_diff_copy(comparison, wanted, size);
 	return op->slots ? 0 : -ENOMEM;
 }
 
 /* Only slots that some frontend leads to: what others hold has no meaning. */
-static int compare_slots(struct comparison *comparison)
+static int compare_slots(struct bl_comparison *comparison)
 {
 	size_t cursor = 0;
 	void *value;
@@ -96,7 +87,7 @@ static int compare_slots(struct comparison *comparison)
 	return r;
 }
 
-static int compare_services(struct comparison *comparison, bool in_use)
+static int compare_services(struct bl_comparison *comparison, bool in_use)
 {
 	static const struct bl_service_entry nobody;
 	const struct bl_plan_rows *actual = comparison->actual;
@@ -111,10 +102,10 @@ static int compare_services(struct comparison *comparison, bool in_use)
 
 		if ((wanted->in_use != 0) != in_use || memcmp(wanted, is, sizeof(*is)) == 0)
 			continue;
-		op = add_op(comparison, BL_OP_SET_SERVICE, id, 1);
+		op = bl_diff_add(comparison, BL_OP_SET_SERVICE, id, 1);
 		if (!op)
 			return -ENOMEM;
-		op->service = copy(comparison, wanted, sizeof(*wanted));
+		op->service = bl_diff_copy(comparison, wanted, sizeof(*wanted));
 		if (!op->service)
 			return -ENOMEM;
 	}
@@ -122,7 +113,7 @@ static int compare_services(struct comparison *comparison, bool in_use)
 }
 
 /* First what is missing, beside what is too much; then exactly what is wanted. */
-static int compare_filter(struct comparison *comparison, bool open)
+static int compare_filter(struct bl_comparison *comparison, bool open)
 {
 	static const struct bl_addr_filter_word none;
 
@@ -141,7 +132,7 @@ static int compare_filter(struct comparison *comparison, bool open)
 
 		if (memcmp(before, after, sizeof(*after)) == 0)
 			continue;
-		op = add_op(comparison, BL_OP_SET_FILTER, i, 1);
+		op = bl_diff_add(comparison, BL_OP_SET_FILTER, i, 1);
 		if (!op)
 			return -ENOMEM;
 		op->filter = *after;
@@ -149,7 +140,7 @@ static int compare_filter(struct comparison *comparison, bool open)
 	return 0;
 }
 
-static void mark_same(struct comparison *comparison)
+static void mark_same(struct bl_comparison *comparison)
 {
 	const struct bl_table *table = &comparison->plan->frontends;
 
@@ -163,7 +154,7 @@ static void mark_same(struct comparison *comparison)
 	}
 }
 
-static int set_frontends(struct comparison *comparison)
+static int set_frontends(struct bl_comparison *comparison)
 {
 	const struct bl_table *table = &comparison->plan->frontends;
 
@@ -181,7 +172,7 @@ static int set_frontends(struct comparison *comparison)
 	return 0;
 }
 
-static int delete_frontends(struct comparison *comparison)
+static int delete_frontends(struct bl_comparison *comparison)
 {
 	const struct bl_table *table = &comparison->plan->frontends;
 
@@ -204,7 +195,7 @@ int bl_plan_diff(const struct bl_plan *plan, const struct bl_plan_rows *actual,
 		 struct bl_delta *delta)
 {
 	_cleanup_free_ bool *same = calloc((size_t)plan->frontends.count + 1, sizeof(*same));
-	struct comparison comparison = {
+	struct bl_comparison comparison = {
 		.plan = plan,
 		.actual = actual,
 		.delta = delta,
@@ -221,6 +212,8 @@ int bl_plan_diff(const struct bl_plan *plan, const struct bl_plan_rows *actual,
 	if (r == 0)
 		r = compare_services(&comparison, true);
 	if (r == 0)
+		r = bl_diff_open_packet(&comparison);
+	if (r == 0)
 		r = compare_filter(&comparison, true);
 	if (r == 0)
 		r = set_frontends(&comparison);
@@ -229,8 +222,12 @@ int bl_plan_diff(const struct bl_plan *plan, const struct bl_plan_rows *actual,
 	if (r == 0)
 		r = compare_filter(&comparison, false);
 	if (r == 0)
+		r = bl_diff_close_packet(&comparison);
+	if (r == 0)
 		r = compare_backends(&comparison, false);
 	if (r == 0)
 		r = compare_services(&comparison, false);
+	free(comparison.wanted_rows);
+	free(comparison.actual_rows);
 	return r;
 }

@@ -13,6 +13,9 @@ const struct bl_plan_limits bl_plan_limits_default = {
 	.slots = BL_SLOTS_MAX,
 	.backends = BL_BACKENDS_MAX,
 	.services = BL_SERVICES_MAX,
+	.maglev = BL_MAGLEV_MAX,
+	.sources = BL_SOURCES_MAX,
+	.dsr_backends = BL_DSR_BACKENDS_MAX,
 };
 
 int bl_plan_new(const struct bl_plan_limits *limits, struct bl_plan **ret)
@@ -28,7 +31,9 @@ int bl_plan_new(const struct bl_plan_limits *limits, struct bl_plan **ret)
 	bl_ids_init(&plan->backend_ids, limits->backends);
 	bl_ids_init(&plan->service_ids, limits->services);
 	bl_ranges_init(&plan->ranges, limits->slots);
-	r = bl_map_new(&plan->records);
+	bl_ranges_init(&plan->tables, limits->maglev);
+	plan->port_users = calloc(2 * (size_t)BL_PACKET_PORT_BITS, sizeof(*plan->port_users));
+	r = plan->port_users ? bl_map_new(&plan->records) : -ENOMEM;
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(plan);
@@ -41,8 +46,11 @@ struct bl_record *bl_record_free(struct bl_record *record)
 		return NULL;
 	for (uint32_t i = 0; i < record->port_count; i++)
 		free(record->ports[i].backend_ids);
+	for (uint32_t i = 0; i < record->port_count; i++)
+		free(record->ports[i].packet_rows);
 	free(record->ports);
 	free(record->frontends);
+	free(record->port_bits);
 	free(record);
 	return NULL;
 }
@@ -59,6 +67,9 @@ void bl_plan_release(struct bl_plan *plan)
 	bl_ids_done(&plan->backend_ids);
 	bl_ids_done(&plan->service_ids);
 	bl_ranges_done(&plan->ranges);
+	bl_ranges_done(&plan->tables);
+	free(plan->maglev);
+	free(plan->port_users);
 	free(plan->backends);
 	free(plan->services);
 	free(plan->slots);
@@ -207,6 +218,10 @@ struct bl_plan_counts bl_plan_counts(const struct bl_plan *plan)
 		.slots = plan->ranges.used,
 		.backends = plan->backend_ids.used,
 		.services = plan->service_ids.used,
+		.maglev = plan->tables.used,
+		.sources = plan->packet_counts[BL_PACKET_SOURCES4] +
+			   plan->packet_counts[BL_PACKET_SOURCES6],
+		.dsr_backends = plan->packet_counts[BL_PACKET_DSR_BACKENDS],
 	};
 }
 

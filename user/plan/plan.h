@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "beeline/abi.h"
+#include "beeline/packet.h"
 #include "resolve/resolve.h"
 
 struct bl_plan;
@@ -28,12 +29,38 @@ struct bl_plan_limits {
 	uint32_t slots;
 	uint32_t backends;
 	uint32_t services;
+	/* Of the packet path. */
+	uint32_t maglev;
+	uint32_t sources; /* of each family */
+	uint32_t dsr_backends;
 };
 extern const struct bl_plan_limits bl_plan_limits_default;
 
 int bl_plan_new(const struct bl_plan_limits *limits, struct bl_plan **ret);
 struct bl_plan *bl_plan_free(struct bl_plan *plan); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct bl_plan *, bl_plan_free);
+
+/* Ports of the node's own that answers of other nodes come back to, in host order; they stand in
+ * packet_ports. For a new plan, before anything else. 0, 0: none. */
+void bl_plan_set_snat_pool(struct bl_plan *plan, uint16_t first, uint16_t last);
+
+/* Hashes of the packet path, whose values are one number. */
+enum bl_packet_table {
+	BL_PACKET_SOURCES4,
+	BL_PACKET_SOURCES6,
+	BL_PACKET_DSR_BACKENDS,
+	BL_PACKET_TABLE_COUNT,
+};
+
+struct bl_packet_row {
+	enum bl_packet_table table;
+	uint32_t value; /* of struct bl_source_range or struct bl_dsr_backend */
+	union {         /* compared as bytes, with zeros behind shorter keys */
+		struct bl_source4_key source4;
+		struct bl_source6_key source6;
+		struct bl_dsr_key dsr;
+	} key;
+};
 
 /* One write to one map. Rows of arrays have an index; rows of hashes have a key. */
 enum bl_op_kind {
@@ -43,18 +70,26 @@ enum bl_op_kind {
 	BL_OP_SET_FILTER, /* one word of addr_filter */
 	BL_OP_SET_FRONTEND,
 	BL_OP_DELETE_FRONTEND,
+	/* Maps of the packet path; a datapath without it leaves them out. */
+	BL_OP_SET_MAGLEV,       /* a run of entries */
+	BL_OP_SET_PACKET_PORTS, /* one word of packet_ports */
+	BL_OP_SET_PACKET_ROW,
+	BL_OP_DELETE_PACKET_ROW,
 };
 
 struct bl_op {
 	enum bl_op_kind kind;
-	uint32_t index; /* backend, service or filter-word index, or the first slot */
-	uint32_t count; /* slots in the run; else 1 */
+	uint32_t index; /* of the row or word, or the first of the run */
+	uint32_t count; /* entries in the run; else 1 */
 	uint8_t family; /* frontends: enum bl_family */
 	union {
 		struct bl_backend backend;
 		struct bl_service_entry *service; /* owned by the delta */
 		struct bl_addr_filter_word filter;
-		struct bl_slot *slots; /* owned by the delta */
+		struct bl_slot *slots;          /* owned by the delta */
+		struct bl_maglev_entry *maglev; /* owned by the delta */
+		struct bl_packet_port_word ports;
+		struct bl_packet_row packet_row;
 		struct {
 			struct bl_frontend6_key key; /* an IPv4 key uses four address bytes */
 			struct bl_frontend value;
@@ -124,11 +159,22 @@ struct bl_plan_counts {
 	uint32_t slots;
 	uint32_t backends;
 	uint32_t services;
+	uint32_t maglev;
+	uint32_t sources;
+	uint32_t dsr_backends;
 };
 struct bl_plan_counts bl_plan_counts(const struct bl_plan *plan);
 
 /* Service id -> entry, and the ids of a Service's ports, for counters. NULL: none. */
 const struct bl_service_entry *bl_plan_service(const struct bl_plan *plan, uint32_t service_id);
 const struct bl_backend *bl_plan_backend(const struct bl_plan *plan, uint32_t backend_id);
+
+/* The Maglev table of a Service port for clients from outside; count 0: it has none. Borrowed until
+ * the plan changes. */
+struct bl_plan_table {
+	const struct bl_maglev_entry *entries;
+	uint32_t count;
+};
+struct bl_plan_table bl_plan_maglev(const struct bl_plan *plan, uint32_t service_id);
 
 #endif

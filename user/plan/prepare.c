@@ -161,17 +161,7 @@ static int check_owners(struct bl_service_change *change)
 	return 0;
 }
 
-/* Needs of a change, counted before anything is changed. */
-struct needs {
-	uint32_t frontends[2]; /* rows in the maps, IPv4 and IPv6 */
-	uint32_t rows;
-	uint32_t backends;
-	uint32_t services;
-	uint32_t old_backends;
-	uint32_t ops;
-};
-
-static void count_frontends(const struct bl_service_change *change, struct needs *needs)
+static void count_frontends(const struct bl_service_change *change, struct bl_change_needs *needs)
 {
 	struct bl_frontend_id last_address = {0};
 
@@ -204,7 +194,7 @@ static int compare_backend(const struct bl_backend *row, const struct bl_resolve
 
 /* Gives the new port the ids of backends that stay; new ones keep 0. Both sides are sorted. */
 static void keep_backend_ids(const struct bl_service_change *change, struct bl_port_change *port,
-			     struct needs *needs)
+			     struct bl_change_needs *needs)
 {
 	uint32_t old_count = port->old ? port->old->backend_count : 0;
 	uint32_t at = 0;
@@ -228,7 +218,7 @@ static void keep_backend_ids(const struct bl_service_change *change, struct bl_p
 	}
 }
 
-static void count_needs(struct bl_service_change *change, struct needs *needs)
+static void count_needs(struct bl_service_change *change, struct bl_change_needs *needs)
 {
 	uint32_t old_frontends = 0;
 	uint32_t old_ports = 0;
@@ -249,9 +239,9 @@ static void count_needs(struct bl_service_change *change, struct needs *needs)
 			needs->old_backends += change->old->ports[i].backend_count;
 	}
 	/* Most: each frontend with an address entry and a filter word, each way. */
-	needs->ops = new_backends + needs->old_backends +
-		     (uint32_t)change->resolved->port_count * (BL_SET_COUNT + 1) + old_ports +
-		     5 * ((uint32_t)change->frontend_count + old_frontends);
+	needs->ops += new_backends + needs->old_backends +
+		      (uint32_t)change->resolved->port_count * (2 * BL_SET_COUNT + 1) + old_ports +
+		      5 * ((uint32_t)change->frontend_count + old_frontends);
 }
 
 int bl_change_refuse_full(struct bl_service_change *change, const char *map, uint32_t size)
@@ -262,7 +252,7 @@ int bl_change_refuse_full(struct bl_service_change *change, const char *map, uin
 			  map, size, change->name);
 }
 
-static int check_limits(struct bl_service_change *change, const struct needs *needs)
+static int check_limits(struct bl_service_change *change, const struct bl_change_needs *needs)
 {
 	const struct bl_plan *plan = change->plan;
 
@@ -274,6 +264,11 @@ static int check_limits(struct bl_service_change *change, const struct needs *ne
 		return bl_change_refuse_full(change, BL_MAP_BACKENDS, plan->limits.backends);
 	if (!bl_ids_has(&plan->service_ids, needs->services))
 		return bl_change_refuse_full(change, BL_MAP_SERVICES, plan->limits.services);
+	for (enum bl_packet_table i = 0; i < BL_PACKET_TABLE_COUNT; i++)
+		if (needs->packet_rows[i] > 0 &&
+		    needs->packet_rows[i] + plan->packet_counts[i] > bl_packet_limit(plan, i))
+			return bl_change_refuse_full(change, bl_packet_table_names[i],
+						     bl_packet_limit(plan, i));
 	return 0;
 }
 
@@ -282,7 +277,7 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-static int reserve(struct bl_service_change *change, const struct needs *needs)
+static int reserve(struct bl_service_change *change, const struct bl_change_needs *needs)
 {
 	struct bl_plan *plan = change->plan;
 	uint32_t backends = lesser(plan->backend_ids.next + needs->backends, plan->limits.backends);
@@ -305,6 +300,9 @@ static int reserve(struct bl_service_change *change, const struct needs *needs)
 		r = bl_ranges_reserve(&plan->ranges,
 				      (old_ports + change->resolved->port_count) * BL_SET_COUNT);
 	if (r == 0)
+		r = bl_ranges_reserve(&plan->tables,
+				      (old_ports + change->resolved->port_count) * BL_SET_COUNT);
+	if (r == 0)
 		r = bl_delta_reserve(change->delta, needs->ops);
 	for (size_t i = 0; r == 0 && i < change->resolved->port_count; i++) {
 		change->ports[i].entry =
@@ -316,7 +314,7 @@ static int reserve(struct bl_service_change *change, const struct needs *needs)
 
 int bl_change_prepare(struct bl_service_change *change)
 {
-	struct needs needs = {0};
+	struct bl_change_needs needs = {0};
 	int r;
 
 	r = begin_ports(change);
@@ -327,7 +325,9 @@ int bl_change_prepare(struct bl_service_change *change)
 	if (r < 0)
 		return r;
 	count_needs(change, &needs);
-	r = check_limits(change, &needs);
+	r = bl_change_list_outside(change, &needs);
+	if (r == 0)
+		r = check_limits(change, &needs);
 	if (r == 0)
 		r = reserve(change, &needs);
 	return r < 0 ? r : bl_change_take_ranges(change);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/state.h"
+#include "plan/print.h"
 
 static const char *protocol_name(uint8_t protocol)
 {
@@ -42,8 +42,16 @@ static void print_endpoint(FILE *out, const uint8_t *bytes, uint8_t family, __be
 static void print_flags(FILE *out, uint16_t flags)
 {
 	static const char *const names[] = {
-		"virtual",   "host-only", "affinity", "internal-elsewhere", "external-elsewhere",
-		"node-port", "canary",
+		"virtual",
+		"host-only",
+		"affinity",
+		"internal-elsewhere",
+		"external-elsewhere",
+		"node-port",
+		"canary",
+		"internal-only",
+		"source-ranges",
+		"dsr",
 	};
 	const char *before = " flags=";
 
@@ -68,6 +76,8 @@ static void print_frontend(FILE *out, const struct bl_frontend6_key *key, uint8_
 	print_flags(out, value->flags);
 	if (value->affinity_timeout_s > 0)
 		(void)fprintf(out, " affinity=%us", value->affinity_timeout_s);
+	if (value->maglev.count > 0)
+		(void)fprintf(out, " maglev=%u+%u", value->maglev.first, value->maglev.count);
 	(void)fputc('\n', out);
 }
 
@@ -79,9 +89,10 @@ static void print_backend(FILE *out, uint32_t id, const struct bl_backend *backe
 		return;
 	}
 	print_endpoint(out, backend->address.ipv6, backend->family, backend->port);
-	(void)fprintf(out, " %s service=%u weight=%u zone=%u generation=%u\n",
+	(void)fprintf(out, " %s service=%u weight=%u zone=%u generation=%u%s\n",
 		      state_name(backend->state), backend->service_id, backend->weight,
-		      backend->zone, backend->generation);
+		      backend->zone, backend->generation,
+		      backend->flags & BL_BACKEND_F_LOCAL ? " local" : "");
 }
 
 static void print_service(FILE *out, uint32_t id, const struct bl_service_entry *entry)
@@ -186,6 +197,7 @@ void bl_plan_print(const struct bl_plan *plan, FILE *out)
 	for (uint32_t i = 0; i < BL_ADDR_FILTER_WORDS; i++)
 		if (plan->filter[i].frontend || plan->filter[i].virtual_address)
 			print_filter(out, i, &plan->filter[i]);
+	bl_print_packet(plan, out);
 }
 
 void bl_delta_print(const struct bl_delta *delta, FILE *out)
@@ -193,7 +205,10 @@ void bl_delta_print(const struct bl_delta *delta, FILE *out)
 	for (size_t i = 0; i < delta->count; i++) {
 		const struct bl_op *op = &delta->ops[i];
 
-		(void)fputs(op->kind == BL_OP_DELETE_FRONTEND ? "delete " : "set ", out);
+		(void)fputs(op->kind == BL_OP_DELETE_FRONTEND || op->kind == BL_OP_DELETE_PACKET_ROW
+				    ? "delete "
+				    : "set ",
+			    out);
 		switch (op->kind) {
 		case BL_OP_SET_BACKEND:
 			print_backend(out, op->index, &op->backend);
@@ -210,6 +225,16 @@ void bl_delta_print(const struct bl_delta *delta, FILE *out)
 		case BL_OP_SET_FRONTEND:
 		case BL_OP_DELETE_FRONTEND:
 			print_frontend(out, &op->frontend.key, op->family, &op->frontend.value);
+			break;
+		case BL_OP_SET_MAGLEV:
+			bl_print_maglev(out, op->index, op->count, op->maglev);
+			break;
+		case BL_OP_SET_PACKET_PORTS:
+			bl_print_port_word(out, op->index, &op->ports);
+			break;
+		case BL_OP_SET_PACKET_ROW:
+		case BL_OP_DELETE_PACKET_ROW:
+			bl_print_packet_row(out, &op->packet_row);
 			break;
 		}
 	}

@@ -72,8 +72,8 @@ static void close_filter(struct bl_service_change *change)
 	}
 }
 
-static const struct bl_port_record *find_new_port(const struct bl_service_change *change,
-						  uint32_t service_id)
+const struct bl_port_record *bl_change_find_new_port(const struct bl_service_change *change,
+						     uint32_t service_id)
 {
 	for (uint32_t i = 0; i < change->new->port_count; i++)
 		if (change->new->ports[i].service_id == service_id)
@@ -105,10 +105,11 @@ static void retire_backends(struct bl_service_change *change, const struct bl_po
 	}
 }
 
-static bool has_range(const struct bl_port_record *port, const struct bl_slot_range *range)
+static bool has_range(const struct bl_slot_range *ranges, uint8_t count,
+		      const struct bl_slot_range *range)
 {
-	for (uint8_t i = 0; port && i < port->range_count; i++)
-		if (port->ranges[i].first == range->first)
+	for (uint8_t i = 0; i < count; i++)
+		if (ranges[i].first == range->first)
 			return true;
 	return false;
 }
@@ -120,12 +121,15 @@ static void retire_ports(struct bl_service_change *change)
 
 	for (uint32_t i = 0; change->old && i < change->old->port_count; i++) {
 		const struct bl_port_record *old = &change->old->ports[i];
-		const struct bl_port_record *new = find_new_port(change, old->service_id);
+		const struct bl_port_record *new = bl_change_find_new_port(change, old->service_id);
 
 		retire_backends(change, old, new);
 		for (uint8_t k = 0; k < old->range_count; k++)
-			if (!has_range(new, &old->ranges[k]))
+			if (!new || !has_range(new->ranges, new->range_count, &old->ranges[k]))
 				bl_ranges_release(&plan->ranges, old->ranges[k]);
+		for (uint8_t k = 0; k < old->table_count; k++)
+			if (!new || !has_range(new->tables, new->table_count, &old->tables[k]))
+				bl_ranges_release(&plan->tables, old->tables[k]);
 	}
 }
 
@@ -138,7 +142,7 @@ static void clear_services(struct bl_service_change *change)
 	for (uint32_t i = 0; change->old && i < change->old->port_count; i++) {
 		uint32_t id = change->old->ports[i].service_id;
 
-		if (find_new_port(change, id))
+		if (bl_change_find_new_port(change, id))
 			continue;
 		plan->services[id] = nobody;
 		bl_delta_add(change->delta, BL_OP_SET_SERVICE, id, 1)->service = &nobody;
@@ -165,6 +169,7 @@ void bl_change_retire(struct bl_service_change *change)
 {
 	delete_frontends(change);
 	close_filter(change);
+	bl_change_close_outside(change);
 	retire_ports(change);
 	clear_services(change);
 	keep_record(change);

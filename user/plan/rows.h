@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "beeline/abi.h"
+#include "plan/plan.h"
 
 struct bl_frontend_row {
 	uint8_t family;              /* enum bl_family */
@@ -28,6 +28,14 @@ struct bl_plan_rows {
 	size_t service_count;
 	struct bl_addr_filter_word *filter;
 	size_t filter_count;
+	/* Are there maps of the packet path? Else the rest is empty, and no diff looks at it. */
+	bool has_packet;
+	struct bl_maglev_entry *maglev;
+	size_t maglev_count;
+	struct bl_packet_port_word *ports;
+	size_t port_count;
+	struct bl_packet_row *packet_rows;
+	size_t packet_row_count;
 };
 
 void bl_plan_rows_done(struct bl_plan_rows *rows);

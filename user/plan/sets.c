@@ -32,7 +32,7 @@ static bool is_set_used(const struct bl_resolved_port *port, enum bl_set set)
 	return false;
 }
 
-static bool sets_equal(const struct bl_resolved_port *port, enum bl_set a, enum bl_set b)
+bool bl_change_sets_equal(const struct bl_resolved_port *port, enum bl_set a, enum bl_set b)
 {
 	for (size_t i = 0; i < port->backend_count; i++)
 		if (bl_change_is_member(&port->backends[i], a) !=
@@ -41,7 +41,7 @@ static bool sets_equal(const struct bl_resolved_port *port, enum bl_set a, enum 
 	return true;
 }
 
-static uint32_t count_members(const struct bl_resolved_port *port, enum bl_set set)
+uint32_t bl_change_count_members(const struct bl_resolved_port *port, enum bl_set set)
 {
 	uint32_t count = 0;
 
@@ -71,7 +71,8 @@ static bool reuse_range(const struct bl_service_change *change, struct bl_port_c
 			enum bl_set set)
 {
 	for (enum bl_set other = BL_SET_INTERNAL; other < set; other++) {
-		if (is_set_used(port->from, other) && sets_equal(port->from, set, other)) {
+		if (is_set_used(port->from, other) &&
+		    bl_change_sets_equal(port->from, set, other)) {
 			port->sets[set] = port->sets[other];
 			return true;
 		}
@@ -89,7 +90,7 @@ static bool reuse_range(const struct bl_service_change *change, struct bl_port_c
 static int take_range(struct bl_service_change *change, struct bl_port_change *port,
 		      enum bl_set set)
 {
-	uint32_t count = count_members(port->from, set);
+	uint32_t count = bl_change_count_members(port->from, set);
 	uint32_t first;
 	int r;
 
@@ -127,10 +128,14 @@ int bl_change_take_ranges(struct bl_service_change *change)
 	if (r == 0)
 		r = bl_plan_grow((void **)&plan->slots, &plan->slot_capacity, plan->ranges.end,
 				 sizeof(*plan->slots));
+	if (r == 0)
+		r = bl_change_take_tables(change);
 	/* The last step that can fail: the place in the table of records. */
 	if (r == 0 && !change->old)
 		r = bl_map_put_str(plan->records, change->name, change->new, NULL);
-	if (r < 0)
+	if (r < 0) {
 		give_back_ranges(change);
+		bl_change_give_back_tables(change);
+	}
 	return r;
 }

@@ -8,6 +8,10 @@
 #include "plan/plan.h"
 #include "plan/table.h"
 
+#define BL_PACKET_PORT_BITS (BL_PACKET_PORT_WORDS * 64u)
+/* Among the bits of a record: one of the reply half. */
+#define BL_PORT_BIT_REPLY (1u << 31)
+
 #define BL_FILTER_BITS (BL_ADDR_FILTER_WORDS * 64u)
 #define BL_PORT_RANGES 3 /* internal, cluster and external set */
 
@@ -29,6 +33,10 @@ struct bl_port_record {
 	struct bl_slot_range ranges[BL_PORT_RANGES]; /* its own, each once */
 	uint32_t *backend_ids;                       /* owned; sorted by address and port */
 	uint32_t backend_count;
+	struct bl_slot_range tables[BL_PORT_RANGES]; /* Maglev, its own, each once */
+	uint8_t table_count;
+	struct bl_packet_row *packet_rows; /* owned; sorted */
+	uint32_t packet_row_count;
 };
 
 struct bl_record {
@@ -37,6 +45,8 @@ struct bl_record {
 	struct bl_frontend_id *frontends; /* owned; sorted */
 	uint32_t port_count;
 	uint32_t frontend_count;
+	uint32_t *port_bits; /* owned; sorted, each once: its bits in packet_ports */
+	uint32_t port_bit_count;
 };
 
 struct bl_plan {
@@ -46,6 +56,7 @@ struct bl_plan {
 	struct bl_ids backend_ids;
 	struct bl_ids service_ids;
 	struct bl_ranges ranges;
+	struct bl_ranges tables; /* runs in maglev */
 	/* Whole maps as far as they were ever used: index = id. */
 	struct bl_backend *backends;
 	struct bl_service_entry *services;
@@ -53,6 +64,13 @@ struct bl_plan {
 	uint32_t backend_capacity;
 	uint32_t service_capacity;
 	uint32_t slot_capacity;
+	struct bl_maglev_entry *maglev;
+	uint32_t maglev_capacity;
+	uint32_t packet_counts[BL_PACKET_TABLE_COUNT];
+	struct bl_packet_port_word ports[BL_PACKET_PORT_WORDS];
+	uint32_t *port_users; /* of each bit: destinations, then replies */
+	uint16_t snat_first;
+	uint16_t snat_last;
 	struct bl_addr_filter_word filter[BL_ADDR_FILTER_WORDS];
 	/* Addresses on each bit. A count of 255 stays, and its bit with it: a filter may say too
 	 * much, never too little. */
@@ -86,6 +104,21 @@ int bl_plan_grow(void **array, uint32_t *capacity, uint32_t needed, size_t size)
 bool bl_plan_filter_add(struct bl_plan *plan, struct bl_table_row *row);
 bool bl_plan_filter_remove(struct bl_plan *plan, struct bl_table_row *row);
 uint32_t bl_plan_filter_word(const struct bl_frontend_row *frontend);
+
+/* Counts the user of a bit in, or out; returns whether its word changed. */
+bool bl_plan_port_add(struct bl_plan *plan, uint32_t bit);
+bool bl_plan_port_remove(struct bl_plan *plan, uint32_t bit);
+/* Sorts, and drops repeats; returns how many are left. */
+uint32_t bl_plan_port_tidy(uint32_t *bits, uint32_t count);
+static inline uint32_t bl_plan_port_word(uint32_t bit)
+{
+	return (bit & ~BL_PORT_BIT_REPLY) / 64;
+}
+
+int bl_packet_row_compare(const void *a, const void *b); /* by table and key */
+uint32_t bl_packet_row_service(const struct bl_packet_row *row);
+uint32_t bl_packet_limit(const struct bl_plan *plan, enum bl_packet_table table);
+extern const char *const bl_packet_table_names[BL_PACKET_TABLE_COUNT];
 
 /* Room for `ops` more ops; after it, so many bl_delta_add cannot fail. */
 int bl_delta_reserve(struct bl_delta *delta, size_t ops);

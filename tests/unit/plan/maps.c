@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "maps.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,15 @@ void maps_init(struct maps *maps, const struct bl_plan_limits *limits)
 	maps->rows.service_count = limits->services;
 	maps->rows.filter = calloc(BL_ADDR_FILTER_WORDS, sizeof(*maps->rows.filter));
 	maps->rows.filter_count = BL_ADDR_FILTER_WORDS;
+	maps->rows.has_packet = true;
+	maps->rows.maglev = calloc(limits->maglev + 1, sizeof(*maps->rows.maglev));
+	maps->rows.maglev_count = limits->maglev;
+	maps->rows.ports = calloc(BL_PACKET_PORT_WORDS, sizeof(*maps->rows.ports));
+	maps->rows.port_count = BL_PACKET_PORT_WORDS;
+	maps->packet_row_capacity = 2 * (size_t)limits->sources + limits->dsr_backends;
+	maps->rows.packet_rows =
+		calloc(maps->packet_row_capacity + 1, sizeof(*maps->rows.packet_rows));
+	assert(maps->rows.maglev && maps->rows.ports && maps->rows.packet_rows);
 	maps->frontend_capacity = 2 * (size_t)limits->frontends;
 	maps->rows.frontends = calloc(maps->frontend_capacity, sizeof(*maps->rows.frontends));
 	assert(maps->rows.slots && maps->rows.backends && maps->rows.services &&
@@ -60,6 +70,27 @@ static void set_frontend(struct maps *maps, const struct bl_op *op)
 	};
 }
 
+static size_t find_packet_row(const struct maps *maps, const struct bl_packet_row *row)
+{
+	size_t i = 0;
+
+	while (i < maps->rows.packet_row_count &&
+	       (maps->rows.packet_rows[i].table != row->table ||
+		memcmp(&maps->rows.packet_rows[i].key, &row->key, sizeof(row->key)) != 0))
+		i++;
+	return i;
+}
+
+static void set_packet_row(struct maps *maps, const struct bl_packet_row *row)
+{
+	size_t i = find_packet_row(maps, row);
+
+	assert(i < maps->packet_row_capacity);
+	if (i == maps->rows.packet_row_count)
+		maps->rows.packet_row_count++;
+	maps->rows.packet_rows[i] = *row;
+}
+
 void maps_apply_op(struct maps *maps, const struct bl_op *op)
 {
 	size_t i;
@@ -85,6 +116,20 @@ void maps_apply_op(struct maps *maps, const struct bl_op *op)
 		assert(i < maps->rows.frontend_count);
 		maps->rows.frontends[i] = maps->rows.frontends[--maps->rows.frontend_count];
 		break;
+	case BL_OP_SET_MAGLEV:
+		memcpy(&maps->rows.maglev[op->index], op->maglev, op->count * sizeof(*op->maglev));
+		break;
+	case BL_OP_SET_PACKET_PORTS:
+		maps->rows.ports[op->index] = op->ports;
+		break;
+	case BL_OP_SET_PACKET_ROW:
+		set_packet_row(maps, &op->packet_row);
+		break;
+	case BL_OP_DELETE_PACKET_ROW:
+		i = find_packet_row(maps, &op->packet_row);
+		assert(i < maps->rows.packet_row_count);
+		maps->rows.packet_rows[i] = maps->rows.packet_rows[--maps->rows.packet_row_count];
+		break;
 	}
 }
 
@@ -94,23 +139,83 @@ void maps_apply(struct maps *maps, const struct bl_delta *delta)
 		maps_apply_op(maps, &delta->ops[i]);
 }
 
+static const char *find_backend_fault(const struct maps *maps,
+				      const struct bl_frontend_row *frontend, uint32_t id)
+{
+	const struct bl_backend *backend = &maps->rows.backends[id];
+
+	if (id == 0)
+		return "a slot names no backend";
+	if (backend->state != BL_BACKEND_READY && backend->state != BL_BACKEND_TERMINATING)
+		return "a slot names a backend that does not serve";
+	if (backend->service_id != frontend->value.service_id)
+		return "a slot names a backend of another service";
+	if (backend->family != frontend->family)
+		return "a slot names a backend of another family";
+	return NULL;
+}
+
 static const char *find_range_fault(const struct maps *maps, const struct bl_frontend_row *frontend,
 				    const struct bl_slot_range *range)
 {
-	for (uint32_t i = 0; i < range->count; i++) {
-		uint32_t id = maps->rows.slots[range->first + i].backend_id;
-		const struct bl_backend *backend = &maps->rows.backends[id];
+	const char *fault = NULL;
 
-		if (id == 0)
-			return "a slot names no backend";
-		if (backend->state != BL_BACKEND_READY && backend->state != BL_BACKEND_TERMINATING)
-			return "a slot names a backend that does not serve";
-		if (backend->service_id != frontend->value.service_id)
-			return "a slot names a backend of another service";
-		if (backend->family != frontend->family)
-			return "a slot names a backend of another family";
+	for (uint32_t i = 0; !fault && i < range->count; i++)
+		fault = find_backend_fault(maps, frontend,
+					   maps->rows.slots[range->first + i].backend_id);
+	return fault;
+}
+
+/* A sample of the entries: there are thousands. */
+static const char *find_table_fault(const struct maps *maps, const struct bl_frontend_row *frontend)
+{
+	const struct bl_slot_range *table = &frontend->value.maglev;
+	const char *fault = NULL;
+
+	if ((table->count > 0) != (frontend->value.algorithm == BL_ALGORITHM_MAGLEV))
+		return "a frontend's algorithm does not fit its table";
+	for (uint32_t i = 0; !fault && i < table->count; i += table->count / 32 + 1)
+		fault = find_backend_fault(maps, frontend,
+					   maps->rows.maglev[table->first + i].backend_id);
+	return fault;
+}
+
+static bool has_sources(const struct maps *maps, uint32_t service_id)
+{
+	for (size_t i = 0; i < maps->rows.packet_row_count; i++) {
+		const struct bl_packet_row *row = &maps->rows.packet_rows[i];
+
+		if (row->table == BL_PACKET_SOURCES4 && row->key.source4.service_id == service_id)
+			return true;
+		if (row->table == BL_PACKET_SOURCES6 && row->key.source6.service_id == service_id)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static const char *find_outside_fault(const struct maps *maps,
+				      const struct bl_frontend_row *frontend)
+{
+	uint32_t bit = bl_packet_port_bit(frontend->key.protocol, ntohs(frontend->key.port));
+
+	if (frontend->value.flags & BL_FRONTEND_F_INTERNAL_ONLY)
+		return frontend->value.maglev.count > 0 ? "a table that nobody uses" : NULL;
+	if (!(maps->rows.ports[bit / 64].destination & 1ull << bit % 64))
+		return "the port of a frontend is no destination";
+	if (frontend->value.flags & BL_FRONTEND_F_SOURCE_RANGES &&
+	    !has_sources(maps, frontend->value.service_id))
+		return "a frontend checks sources that are not there";
+	for (uint32_t i = 0; i < frontend->value.external.count; i++) {
+		uint32_t slot = frontend->value.external.first + i;
+		const struct bl_backend *backend =
+			&maps->rows.backends[maps->rows.slots[slot].backend_id];
+
+		bit = bl_packet_port_bit(frontend->key.protocol, ntohs(backend->port));
+		if (backend->flags & BL_BACKEND_F_LOCAL &&
+		    !(maps->rows.ports[bit / 64].reply & 1ull << bit % 64))
+			return "the port of a local backend is no source of replies";
+	}
+	return find_table_fault(maps, frontend);
 }
 
 static bool is_in_filter(const struct maps *maps, const struct bl_frontend_row *frontend)
@@ -143,6 +248,8 @@ const char *maps_find_fault(const struct maps *maps)
 		fault = find_range_fault(maps, frontend, &frontend->value.internal);
 		if (!fault)
 			fault = find_range_fault(maps, frontend, &frontend->value.external);
+		if (!fault)
+			fault = find_outside_fault(maps, frontend);
 		if (fault)
 			return fault;
 	}

@@ -11,6 +11,7 @@
 struct maps {
 	struct bl_plan_rows rows; /* arrays of full size */
 	size_t frontend_capacity;
+	size_t packet_row_capacity;
 };
 
 void maps_init(struct maps *maps, const struct bl_plan_limits *limits);

@@ -110,3 +110,8 @@ Test(golden, sources_of_endpoints_and_services_without_frontends)
 {
 	check("sources");
 }
+
+Test(golden, case_40_case_93_clients_from_outside)
+{
+	check("outside");
+}

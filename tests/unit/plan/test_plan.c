@@ -164,3 +164,68 @@ Test(plan, an_adopted_service_that_nobody_brings_yields_its_frontend)
 	bl_delta_done(&delta);
 	maps_done(&maps);
 }
+
+Test(plan, maps_of_the_packet_path_refuse_what_they_have_no_room_for)
+{
+	static const struct {
+		struct bl_plan_limits limits;
+		const char *words;
+	} rows[] = {
+		{{8, 8, 8, 4, 508, 2, 1}, "map 'maglev' of 508 entries"},
+		{{8, 8, 8, 4, 509, 1, 1}, "map 'sources4' of 1 entries"},
+		{{8, 8, 8, 4, 509, 2, 0}, "map 'dsr_backends' of 0 entries"},
+		{{8, 8, 8, 4, 509, 2, 1}, NULL},
+	};
+	struct bl_resolved_backend backends[2] = {0};
+	struct bl_resolved_frontend frontend = {
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {203, 0, 113, 7}},
+		.port = 80,
+		.kind = BL_FRONTEND_LOAD_BALANCER_IP,
+		.is_virtual = true,
+		.check_sources = true,
+	};
+	const struct bl_prefix sources[2] = {
+		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10}}, .bits = 8},
+		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {11}}, .bits = 8},
+	};
+	struct bl_resolved_port port = {
+		.protocol = IPPROTO_TCP,
+		.family = BL_FAMILY_IPV4,
+		.port = 80,
+		.frontends = &frontend,
+		.frontend_count = 1,
+		.backends = backends,
+		.backend_count = 2,
+		.maglev = true,
+		.dsr = true,
+		.sources = sources,
+		.source_count = 2,
+	};
+	const struct bl_resolved resolved = {
+		.ns = "default", .name = "front", .ports = &port, .port_count = 1};
+
+	for (uint8_t i = 0; i < 2; i++)
+		backends[i] = (struct bl_resolved_backend){
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, i}},
+			.port = 8080,
+			.state = BL_BACKEND_READY,
+			.weight = 100,
+			.local = i == 0,
+			.cluster = true,
+			.external = true,
+		};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+		struct bl_delta delta = BL_DELTA_INIT;
+		struct bl_err err = {0};
+		int r;
+
+		cr_assert_eq(bl_plan_new(&rows[i].limits, &plan), 0);
+		r = bl_plan_put(plan, &resolved, &delta, &err);
+		cr_expect_eq(r, rows[i].words ? -ENOSPC : 0, "row %zu: %d", i, r);
+		cr_expect(!rows[i].words || strstr(err.text, rows[i].words), "%s", err.text);
+		cr_expect_eq(bl_plan_counts(plan).maglev, rows[i].words ? 0 : 509);
+		cr_expect_eq(bl_plan_maglev(plan, 1).count, rows[i].words ? 0 : 509);
+		bl_delta_done(&delta);
+	}
+}

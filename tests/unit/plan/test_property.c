@@ -13,7 +13,10 @@
 #define PORTS 3
 #define FRONTENDS 5
 #define BACKENDS 24
+#define SOURCES 3
 #define STEPS 1500
+#define POOL_FIRST 61000
+#define POOL_LAST 61099
 #define OTHERS_FIRST 900 /* ids that are given up before one comes back */
 
 static const struct bl_plan_limits limits = {
@@ -21,6 +24,9 @@ static const struct bl_plan_limits limits = {
 	.slots = 16384,
 	.backends = 16384,
 	.services = 4096,
+	.maglev = 1 << 20,
+	.sources = 512,
+	.dsr_backends = 1024,
 };
 
 /* A Service with storage of its own. */
@@ -31,6 +37,7 @@ struct sample {
 	struct bl_resolved_port ports[PORTS];
 	struct bl_resolved_frontend frontends[PORTS][FRONTENDS];
 	struct bl_resolved_backend backends[PORTS][BACKENDS];
+	struct bl_prefix sources[PORTS][SOURCES];
 };
 
 static uint32_t random_state = 1;
@@ -70,6 +77,9 @@ static void add_frontend(struct sample *sample, size_t p, struct bl_addr address
 		.port = number,
 		.kind = kind,
 		.is_virtual = is_virtual,
+		.internal_only = bl_addr_is_loopback(&address) ||
+				 (kind == BL_FRONTEND_CLUSTER_IP && random_below(2)),
+		.check_sources = port->source_count > 0,
 	};
 }
 
@@ -89,7 +99,16 @@ static void fill_port(struct sample *sample, size_t p, uint8_t host)
 		.affinity_timeout_s = random_below(4) ? 0 : 60,
 		.internal_elsewhere = random_below(4) == 0,
 		.external_elsewhere = random_below(4) == 0,
+		.maglev = random_below(3) == 0,
+		.dsr = random_below(3) == 0,
+		.sources = sample->sources[p],
+		.source_count = random_below(2) ? 0 : random_below(SOURCES + 1),
 	};
+	for (size_t i = 0; i < port->source_count; i++)
+		sample->sources[p][i] = (struct bl_prefix){
+			.addr = make_address(family, (uint8_t)(10 * i + random_below(10)), 0),
+			.bits = 24,
+		};
 	add_frontend(sample, p, make_address(family, 96, host), port->port, BL_FRONTEND_CLUSTER_IP,
 		     true);
 	if (random_below(2))
@@ -112,6 +131,7 @@ static void fill_port(struct sample *sample, size_t p, uint8_t host)
 			.state = random_below(5) ? BL_BACKEND_READY : BL_BACKEND_TERMINATING,
 			.weight = 100,
 			.zone = random_below(2) ? "a" : "b",
+			.local = random_below(3) == 0,
 			.internal = random_below(2),
 			.cluster = random_below(2),
 			.external = random_below(2),
@@ -201,6 +221,22 @@ static void print_range(const struct maps *maps, const struct bl_slot_range *ran
 	bl_buf_add_str(buf, ";");
 }
 
+/* The same entries, whatever ids their backends have. */
+static void expect_same_table(const struct maps *maps, const struct maps *fresh,
+			      const struct bl_slot_range *table, const struct bl_slot_range *other)
+{
+	cr_assert_eq(table->count, other->count);
+	for (uint32_t i = 0; i < table->count; i++) {
+		uint32_t id = maps->rows.maglev[table->first + i].backend_id;
+		uint32_t other_id = fresh->rows.maglev[other->first + i].backend_id;
+		const struct bl_backend *a = &maps->rows.backends[id];
+		const struct bl_backend *b = &fresh->rows.backends[other_id];
+
+		cr_assert_eq(a->port, b->port);
+		cr_assert_eq(memcmp(&a->address, &b->address, sizeof(a->address)), 0);
+	}
+}
+
 static void expect_same_frontend(const struct maps *maps, const struct maps *fresh,
 				 const struct bl_frontend_row *row)
 {
@@ -221,8 +257,22 @@ static void expect_same_frontend(const struct maps *maps, const struct maps *fre
 	print_range(fresh, &other->value.internal, &b);
 	print_range(fresh, &other->value.external, &b);
 	cr_assert_str_eq(a.data, b.data);
+	expect_same_table(maps, fresh, &row->value.maglev, &other->value.maglev);
 	bl_buf_done(&a);
 	bl_buf_done(&b);
+}
+
+static void expect_pool(const struct bl_plan *plan, struct maps *maps)
+{
+	struct bl_delta delta = BL_DELTA_INIT;
+	uint32_t bit = bl_packet_port_bit(IPPROTO_UDP, POOL_LAST);
+
+	cr_assert_eq(bl_plan_diff(plan, &maps->rows, &delta), 0);
+	maps_apply(maps, &delta);
+	bl_delta_done(&delta);
+	cr_assert(maps->rows.ports[bit / 64].destination & 1ull << bit % 64);
+	bit = bl_packet_port_bit(IPPROTO_TCP, POOL_FIRST - 1);
+	cr_assert_not(maps->rows.ports[bit / 64].destination & 1ull << bit % 64);
 }
 
 /* A plan of the same Services from nothing means the same, only its numbers differ. */
@@ -234,6 +284,8 @@ static void expect_same_meaning(const struct maps *maps, const struct sample *sa
 
 	maps_init(&fresh, &limits);
 	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	bl_plan_set_snat_pool(plan, POOL_FIRST, POOL_LAST);
+	expect_pool(plan, &fresh);
 	put_all(plan, samples, &delta);
 	maps_apply(&fresh, &delta);
 	cr_assert_eq(maps->rows.frontend_count, fresh.rows.frontend_count);
@@ -242,6 +294,10 @@ static void expect_same_meaning(const struct maps *maps, const struct sample *sa
 	cr_assert_eq(memcmp(maps->rows.filter, fresh.rows.filter,
 			    BL_ADDR_FILTER_WORDS * sizeof(*fresh.rows.filter)),
 		     0);
+	cr_assert_eq(memcmp(maps->rows.ports, fresh.rows.ports,
+			    BL_PACKET_PORT_WORDS * sizeof(*fresh.rows.ports)),
+		     0);
+	cr_assert_eq(maps->rows.packet_row_count, fresh.rows.packet_row_count);
 	bl_delta_done(&delta);
 	maps_done(&fresh);
 }
@@ -253,6 +309,7 @@ static void expect_adoption(const struct maps *maps, const struct sample *sample
 	struct bl_delta delta = BL_DELTA_INIT;
 
 	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	bl_plan_set_snat_pool(plan, POOL_FIRST, POOL_LAST);
 	cr_assert_eq(bl_plan_adopt(plan, &maps->rows, NULL), 0);
 	expect_no_difference(plan, maps);
 	put_all(plan, samples, &delta);
@@ -273,6 +330,9 @@ Test(plan_property, every_write_of_random_changes_leaves_right_maps)
 
 	maps_init(&maps, &limits);
 	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	bl_plan_set_snat_pool(plan, POOL_FIRST, POOL_LAST);
+	/* The pool's ports are nobody's change. */
+	expect_pool(plan, &maps);
 	for (history.step = 0; history.step < STEPS; history.step++) {
 		size_t index = random_below(SERVICES);
 		struct bl_delta delta = BL_DELTA_INIT;
@@ -312,11 +372,15 @@ Test(plan_property, slots_stay_within_twice_what_is_in_use_over_long_churn)
 		.slots = 2 * 12 * 3 * 3 * 24 + 1024,
 		.backends = 16384,
 		.services = 4096,
+		/* Two tables a port, twice, and the wait. */
+		.maglev = 2 * 12 * 3 * 2 * 16381,
+		.sources = 512,
+		.dsr_backends = 1024,
 	};
 	static struct sample sample;
 
 	cr_assert_eq(bl_plan_new(&tight, &plan), 0);
-	for (size_t step = 0; step < 20000; step++) {
+	for (size_t step = 0; step < 5000; step++) {
 		size_t index = random_below(SERVICES);
 		struct bl_delta delta = BL_DELTA_INIT;
 
