@@ -15,6 +15,10 @@ void bl_check_service(struct bl_report *report, const struct bl_object *object,
 		      const struct bl_object *old);
 void bl_check_pod(struct bl_report *report, const struct bl_object *object,
 		  const struct bl_object *old);
+/* The probes of a container; `prefix` is "spec.containers[0]". */
+struct bl_container;
+void bl_check_probes(struct bl_report *report, const char *prefix,
+		     const struct bl_container *container);
 void bl_check_endpoints(struct bl_report *report, const struct bl_object *object,
 			const struct bl_object *old);
 void bl_check_endpoint_slice(struct bl_report *report, const struct bl_object *object,

@@ -312,6 +312,22 @@ static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, 
 	return good;
 }
 
+/* Rows of such a struct have no `unset`: a new one is all zeros. */
+static bool take_optional(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			  const struct bl_tree *tree, const struct bl_path *path)
+{
+	void **target = bl_field_at(field, base);
+	void *made;
+
+	if (tree->type != BL_TREE_MAP)
+		return mismatch(decoder, path, tree, "a mapping");
+	made = bl_arena_alloc(decoder->arena, field->sub->size);
+	if (!made)
+		return out_of_memory(decoder);
+	*target = made;
+	return decode_fields(decoder, field->sub, made, tree, path, NULL);
+}
+
 static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void *base,
 		 const struct bl_tree *tree)
 {
@@ -331,8 +347,6 @@ static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void 
 	kept->base = base;
 	kept->next = decoder->kept;
 	decoder->kept = kept;
-	if (field->type == BL_FIELD_PRESENCE)
-		*(bool *)bl_field_at(field, base) = true;
 	return true;
 }
 
@@ -373,8 +387,9 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 		return decode_fields(decoder, field->sub, at, tree, path, before);
 	case BL_FIELD_LIST:
 		return take_list(decoder, field, base, tree, path);
+	case BL_FIELD_OPTIONAL:
+		return take_optional(decoder, field, base, tree, path);
 	case BL_FIELD_KEPT:
-	case BL_FIELD_PRESENCE:
 		return keep(decoder, field, base, tree);
 	case BL_FIELD_DROPPED:
 		return true;

@@ -147,6 +147,25 @@ static int encode_inner(const struct bl_kept *kept, const struct bl_field *field
 	return 0;
 }
 
+/* Given but empty is not the same as not given. */
+static int encode_optional(const struct bl_kept *kept, const struct bl_field *field,
+			   const void *base, struct json_object **ret)
+{
+	_cleanup_(json_object_put) struct json_object *map = NULL;
+	int r;
+
+	if (!base)
+		return 0;
+	map = json_object_new_object();
+	if (!map)
+		return -ENOMEM;
+	r = bl_encode_struct(kept, field->sub, base, map);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(map);
+	return 0;
+}
+
 static int encode_kept(const struct bl_kept *kept, const struct bl_field *field, const void *base,
 		       struct json_object **ret)
 {
@@ -162,7 +181,7 @@ static int encode_number(const struct bl_field *field, const void *base, struct 
 	int64_t value = bl_field_get_int(field, base);
 	char buffer[BL_TIME_TEXT];
 
-	if (value == field->unset && field->type != BL_FIELD_ENUM)
+	if (value == field->unset && field->type != BL_FIELD_ENUM && !field->always)
 		return 0;
 	switch ((enum bl_field_type)field->type) {
 	case BL_FIELD_BOOL:
@@ -226,8 +245,9 @@ static int encode_field(const struct bl_kept *kept, const struct bl_field *field
 		return ((const struct bl_any_list *)at)->count > 0 || field->always
 			       ? encode_list(kept, field, at, ret)
 			       : 0;
+	case BL_FIELD_OPTIONAL:
+		return encode_optional(kept, field, *(const void *const *)at, ret);
 	case BL_FIELD_KEPT:
-	case BL_FIELD_PRESENCE:
 		return encode_kept(kept, field, base, ret);
 	case BL_FIELD_DROPPED:
 		return 0;

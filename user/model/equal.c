@@ -98,8 +98,13 @@ static bool same_field(const struct bl_field *field, const struct side *a, const
 				   &(struct side){b->kept, right});
 	case BL_FIELD_LIST:
 		return same_list(field, a, b);
+	case BL_FIELD_OPTIONAL: {
+		const void *x = *(const void *const *)left, *y = *(const void *const *)right;
+
+		return !x == !y && (!x || same_struct(field->sub, &(struct side){a->kept, x},
+						      &(struct side){b->kept, y}));
+	}
 	case BL_FIELD_KEPT:
-	case BL_FIELD_PRESENCE:
 		return same_text(kept_text(a, field), kept_text(b, field));
 	case BL_FIELD_VERSION:
 	case BL_FIELD_DROPPED:

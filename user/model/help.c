@@ -29,7 +29,7 @@ static const char *type_word(const struct bl_field *field)
 	case BL_FIELD_PAIRS:
 		return "mapping of strings";
 	case BL_FIELD_STRUCT:
-	case BL_FIELD_PRESENCE:
+	case BL_FIELD_OPTIONAL:
 		return "mapping";
 	case BL_FIELD_KEPT:
 	case BL_FIELD_DROPPED:

@@ -129,6 +129,16 @@ bool bl_pairs_match(const struct bl_pairs *selector, const struct bl_pairs *labe
 	return selector->count > 0;
 }
 
+struct bl_container_status *bl_container_status_find(const struct bl_container_statuses *statuses,
+						     const char *name)
+{
+	for (size_t i = 0; i < statuses->count; i++) {
+		if (statuses->items[i].name && strcmp(statuses->items[i].name, name) == 0)
+			return &statuses->items[i];
+	}
+	return NULL;
+}
+
 const struct bl_condition *bl_condition_find(const struct bl_conditions *conditions,
 					     const char *type)
 {

@@ -4,6 +4,7 @@
 #define MODEL_POD_H
 
 #include "model/object.h"
+#include "model/probe.h"
 #include "model/service.h"
 
 struct bl_container_port {
@@ -23,8 +24,9 @@ struct bl_container {
 	const char *name;
 	const char *image;
 	struct bl_container_ports ports;
-	const char *restart_policy; /* "Always" on an init container makes it a sidecar */
-	bool has_readiness_probe;
+	const char *restart_policy;       /* "Always" on an init container makes it a sidecar */
+	struct bl_probe *readiness_probe; /* NULL: none */
+	struct bl_probe *startup_probe;
 };
 
 struct bl_containers {
@@ -42,6 +44,40 @@ struct bl_condition {
 
 struct bl_conditions {
 	struct bl_condition *items;
+	size_t count;
+};
+
+struct bl_container_running {
+	int64_t started_at; /* 0: unknown */
+};
+
+struct bl_container_state { /* at most one of them; none: waiting */
+	struct bl_container_waiting *waiting;
+	struct bl_container_running *running;
+	struct bl_container_terminated *terminated;
+};
+
+struct bl_container_waiting {
+	const char *reason;
+};
+
+struct bl_container_terminated {
+	int32_t exit_code;
+	const char *reason;
+};
+
+struct bl_container_status {
+	const char *name;
+	struct bl_container_state state;
+	enum bl_tristate ready;
+	enum bl_tristate started;
+	int32_t restart_count;
+	const char *image;
+	const char *container_id; /* "containerd://..." */
+};
+
+struct bl_container_statuses {
+	struct bl_container_status *items;
 	size_t count;
 };
 
@@ -83,6 +119,8 @@ struct bl_pod_status {
 	const char *host_ip;
 	int64_t start_time;
 	struct bl_conditions conditions;
+	struct bl_container_statuses container_statuses;
+	struct bl_container_statuses init_container_statuses;
 };
 
 struct bl_pod {
@@ -99,5 +137,8 @@ static inline const struct bl_pod *bl_pod_of(const struct bl_object *object)
 /* Condition of this type, or NULL. */
 const struct bl_condition *bl_condition_find(const struct bl_conditions *conditions,
 					     const char *type);
+/* Status of the container of this name, or NULL. */
+struct bl_container_status *bl_container_status_find(const struct bl_container_statuses *statuses,
+						     const char *name);
 
 #endif

@@ -96,6 +96,11 @@ static int fill_field(const struct bl_field *field, void *base, struct bl_arena 
 
 	if (field->type == BL_FIELD_STRUCT)
 		return bl_fill_defaults(field->sub, bl_field_at(field, base), arena);
+	if (field->type == BL_FIELD_OPTIONAL) {
+		void *inner = *(void **)bl_field_at(field, base);
+
+		return inner ? bl_fill_defaults(field->sub, inner, arena) : 0;
+	}
 	if (field->type == BL_FIELD_LIST) {
 		for (size_t i = 0; i < list->count; i++) {
 			int r = bl_fill_defaults(field->sub,

@@ -27,7 +27,7 @@ enum bl_field_type {
 	BL_FIELD_STRUCT,        /* the struct of `sub` at the offset */
 	BL_FIELD_LIST,          /* {items, count} of the struct of `sub` */
 	BL_FIELD_KEPT,          /* known but not used: kept as text */
-	BL_FIELD_PRESENCE,      /* bool: is it there? and kept */
+	BL_FIELD_OPTIONAL,      /* pointer to the struct of `sub`; NULL: not given */
 	BL_FIELD_DROPPED,       /* known and let go */
 };
 
@@ -90,7 +90,7 @@ struct bl_kept {
 };
 
 extern const struct bl_enum_name bl_protocol_names[];
-extern const struct bl_type bl_type_meta, bl_type_target_ref, bl_type_condition;
+extern const struct bl_type bl_type_meta, bl_type_target_ref, bl_type_condition, bl_type_probe;
 extern const struct bl_type bl_type_service, bl_type_pod, bl_type_endpoints, bl_type_endpoint_slice,
 	bl_type_node, bl_type_namespace;
 

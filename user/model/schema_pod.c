@@ -48,10 +48,12 @@ static const struct bl_field container_fields[] = {
 	KEPT("volumeMounts"),
 	KEPT("volumeDevices"),
 	KEPT("livenessProbe"),
-	{BL_NAME("readinessProbe"), .type = BL_FIELD_PRESENCE,
-	 BL_AT(struct bl_container, has_readiness_probe),
+	{BL_NAME("readinessProbe"), .type = BL_FIELD_OPTIONAL,
+	 BL_AT(struct bl_container, readiness_probe), .sub = &bl_type_probe,
 	 .help = "how to find out whether the container can serve"},
-	KEPT("startupProbe"),
+	{BL_NAME("startupProbe"), .type = BL_FIELD_OPTIONAL,
+	 BL_AT(struct bl_container, startup_probe), .sub = &bl_type_probe,
+	 .help = "holds the other probes back until it has succeeded"},
 	KEPT("lifecycle"),
 	KEPT("terminationMessagePath"),
 	KEPT("terminationMessagePolicy"),
@@ -147,6 +149,89 @@ static const struct bl_type type_pod_ip = {
 	BL_TYPE(pod_ip_fields, struct bl_pod_ip),
 };
 
+static const struct bl_field waiting_fields[] = {
+	{BL_NAME("reason"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_waiting, reason)},
+	KEPT("message"),
+};
+
+static const struct bl_type type_waiting = {
+	.name = "ContainerStateWaiting",
+	BL_TYPE(waiting_fields, struct bl_container_waiting),
+};
+
+static const struct bl_field running_fields[] = {
+	{BL_NAME("startedAt"), .type = BL_FIELD_TIME,
+	 BL_AT(struct bl_container_running, started_at)},
+};
+
+static const struct bl_type type_running = {
+	.name = "ContainerStateRunning",
+	BL_TYPE(running_fields, struct bl_container_running),
+};
+
+static const struct bl_field terminated_fields[] = {
+	{BL_NAME("exitCode"), .type = BL_FIELD_INT,
+	 BL_AT(struct bl_container_terminated, exit_code), .always = true},
+	KEPT("signal"),
+	{BL_NAME("reason"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_terminated, reason)},
+	KEPT("message"),
+	KEPT("startedAt"),
+	KEPT("finishedAt"),
+	KEPT("containerID"),
+};
+
+static const struct bl_type type_terminated = {
+	.name = "ContainerStateTerminated",
+	BL_TYPE(terminated_fields, struct bl_container_terminated),
+};
+
+static const struct bl_field state_fields[] = {
+	{BL_NAME("waiting"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_container_state, waiting),
+	 .sub = &type_waiting, .help = "it has not started yet"},
+	{BL_NAME("running"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_container_state, running),
+	 .sub = &type_running, .help = "it runs"},
+	{BL_NAME("terminated"), .type = BL_FIELD_OPTIONAL,
+	 BL_AT(struct bl_container_state, terminated), .sub = &type_terminated,
+	 .help = "it has ended"},
+};
+
+static const struct bl_type type_state = {
+	.name = "ContainerState",
+	BL_TYPE(state_fields, struct bl_container_state),
+};
+
+static const struct bl_field container_status_fields[] = {
+	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_status, name),
+	 .required = true, .help = "name of the container"},
+	{BL_NAME("state"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_container_status, state),
+	 .sub = &type_state, .help = "waiting, running or terminated"},
+	KEPT("lastState"),
+	{BL_NAME("ready"), .type = BL_FIELD_BOOL, BL_AT(struct bl_container_status, ready),
+	 .always = true, .help = "whether it can serve"},
+	{BL_NAME("restartCount"), .type = BL_FIELD_INT,
+	 BL_AT(struct bl_container_status, restart_count), .always = true,
+	 .help = "how often it was started again"},
+	{BL_NAME("image"), .type = BL_FIELD_STRING, BL_AT(struct bl_container_status, image),
+	 .help = "image that it runs"},
+	KEPT("imageID"),
+	{BL_NAME("containerID"), .type = BL_FIELD_STRING,
+	 BL_AT(struct bl_container_status, container_id),
+	 .help = "the runtime's name for it; another one means a restart"},
+	{BL_NAME("started"), .type = BL_FIELD_BOOL, BL_AT(struct bl_container_status, started),
+	 .help = "whether it is up, which its startupProbe decides"},
+	KEPT("allocatedResources"),
+	KEPT("resources"),
+	KEPT("volumeMounts"),
+	KEPT("user"),
+	KEPT("allocatedResourcesStatus"),
+	KEPT("stopSignal"),
+};
+
+static const struct bl_type type_container_status = {
+	.name = "ContainerStatus",
+	BL_TYPE(container_status_fields, struct bl_container_status),
+};
+
 static const struct bl_field status_fields[] = {
 	KEPT("observedGeneration"),
 	{BL_NAME("phase"), .type = BL_FIELD_ENUM, BL_AT(struct bl_pod_status, phase),
@@ -166,8 +251,12 @@ static const struct bl_field status_fields[] = {
 	 .sub = &type_pod_ip, .help = "podIP and that of the other family"},
 	{BL_NAME("startTime"), .type = BL_FIELD_TIME, BL_AT(struct bl_pod_status, start_time),
 	 .help = "when the node took the pod on"},
-	KEPT("initContainerStatuses"),
-	KEPT("containerStatuses"),
+	{BL_NAME("initContainerStatuses"), .type = BL_FIELD_LIST,
+	 BL_AT(struct bl_pod_status, init_container_statuses), .sub = &type_container_status,
+	 .help = "how the init containers are"},
+	{BL_NAME("containerStatuses"), .type = BL_FIELD_LIST,
+	 BL_AT(struct bl_pod_status, container_statuses), .sub = &type_container_status,
+	 .help = "how the containers are"},
 	KEPT("qosClass"),
 	KEPT("ephemeralContainerStatuses"),
 	KEPT("resize"),

@@ -130,6 +130,11 @@ static void check_row(struct bl_report *report, const struct bl_field *field, co
 		check_required(report, field, path);
 	} else if (field->type == BL_FIELD_STRUCT) {
 		check_rows(report, field->sub, at, path);
+	} else if (field->type == BL_FIELD_OPTIONAL) {
+		const void *inner = *(const void *const *)at;
+
+		if (inner)
+			check_rows(report, field->sub, inner, path);
 	} else if (field->type == BL_FIELD_LIST) {
 		const struct bl_any_list *list = at;
 

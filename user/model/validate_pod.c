@@ -76,6 +76,7 @@ static void check_containers(struct bl_report *report, const struct bl_pod_spec 
 		}
 		for (size_t j = 0; j < container->ports.count; j++)
 			check_container_port(report, spec, prefix, &container->ports, j);
+		bl_check_probes(report, prefix, container);
 	}
 }
 
