@@ -4,18 +4,27 @@
 #include <errno.h>
 #include <string.h>
 
+#include <time.h>
+
 #include "model/codec.h"
 #include "model/pod.h"
 #include "model/validate.h"
+#include "probe/status.h"
 
-static int place_pod(struct bl_object *object, const char *node_name)
+/* A pod without a node is on this one, and what no kubelet says about it we do. */
+static int place_pod(const struct bl_admission *admission, struct bl_object *object,
+		     const struct bl_object *old)
 {
 	struct bl_pod *pod = (struct bl_pod *)object;
+	bool here;
 
-	if (pod->spec.node_name && pod->spec.node_name[0])
-		return 0;
-	pod->spec.node_name = bl_arena_strdup(object->arena, node_name);
-	return pod->spec.node_name ? 0 : -ENOMEM;
+	if (!pod->spec.node_name || !pod->spec.node_name[0])
+		pod->spec.node_name = bl_arena_strdup(object->arena, admission->node_name);
+	if (!pod->spec.node_name)
+		return -ENOMEM;
+	here = !strcmp(pod->spec.node_name, admission->node_name);
+	return bl_pod_status_complete(pod, old ? bl_pod_of(old) : NULL, admission->probing && here,
+				      time(NULL));
 }
 
 static int give_addresses(struct bl_allocator *allocator, struct bl_object *object,
@@ -31,19 +40,18 @@ static int give_addresses(struct bl_allocator *allocator, struct bl_object *obje
 	return -EINVAL;
 }
 
-int bl_admit(const struct bl_store *store, struct bl_allocator *allocator, const char *node_name,
-	     struct bl_object *object, struct bl_diag *diag)
+int bl_admit(const struct bl_admission *admission, struct bl_object *object, struct bl_diag *diag)
 {
 	const struct bl_object *old =
-		bl_store_find(store, object->kind, object->meta.ns, object->meta.name);
+		bl_store_find(admission->store, object->kind, object->meta.ns, object->meta.name);
 	int r = bl_validate(object, old, diag);
 
 	if (r < 0)
 		return r;
 	if (object->kind == BL_KIND_POD)
-		return place_pod(object, node_name);
+		return place_pod(admission, object, old);
 	if (object->kind == BL_KIND_SERVICE)
-		return give_addresses(allocator, object, diag);
+		return give_addresses(admission->allocator, object, diag);
 	return 0;
 }
 

@@ -9,9 +9,15 @@
 #include "resolve/allocate.h"
 #include "store/store.h"
 
+struct bl_admission { /* all borrowed */
+	const struct bl_store *store;
+	struct bl_allocator *allocator;
+	const char *node_name;
+	bool probing; /* this agent probes the pods of its node */
+};
+
 /* -EINVAL with every problem in `diag`, -ENOMEM. */
-int bl_admit(const struct bl_store *store, struct bl_allocator *allocator, const char *node_name,
-	     struct bl_object *object, struct bl_diag *diag);
+int bl_admit(const struct bl_admission *admission, struct bl_object *object, struct bl_diag *diag);
 /* Undoes what bl_admit did to the allocator for an object that does not go into the store. */
 void bl_unadmit(const struct bl_store *store, struct bl_allocator *allocator,
 		const struct bl_object *object);

@@ -190,6 +190,18 @@ static void stop_waiting(struct bl_catalog *catalog, const char *label)
 	bl_problems_clear(catalog->config.problems, label);
 }
 
+static int admit(struct bl_catalog *catalog, struct bl_object *object, struct bl_diag *diag)
+{
+	const struct bl_admission admission = {
+		.store = catalog->config.store,
+		.allocator = catalog->config.allocations->allocator,
+		.node_name = catalog->config.node_name,
+		.probing = catalog->config.probing,
+	};
+
+	return bl_admit(&admission, object, diag);
+}
+
 /* Admits one object of a source; what is good joins the pending ones. */
 static int admit_one(struct bl_catalog *catalog, struct bl_object *object)
 {
@@ -202,8 +214,7 @@ static int admit_one(struct bl_catalog *catalog, struct bl_object *object)
 	bl_catalog_label(&name, label, sizeof(label));
 	if (!object->origin.file && old && old->origin.file)
 		return 0; /* hidden behind a manifest's */
-	r = bl_admit(catalog->config.store, catalog->config.allocations->allocator,
-		     catalog->config.node_name, object, &diag);
+	r = admit(catalog, object, &diag);
 	if (r == -EINVAL) {
 		bl_problems_set_diag(catalog->config.problems, label, &diag);
 		wait_for_better(catalog, object, label);
@@ -521,8 +532,7 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 		r = complete_meta(object, old);
 	if (r < 0)
 		return r;
-	r = bl_admit(catalog->config.store, catalog->config.allocations->allocator,
-		     catalog->config.node_name, object, diag);
+	r = admit(catalog, object, diag);
 	if (r < 0)
 		return bl_err_set(err, r, "%s is not valid", label);
 	if (dry_run) {

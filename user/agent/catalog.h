@@ -24,6 +24,7 @@ struct bl_catalog_config { /* all borrowed */
 	struct bl_allocations *allocations;
 	struct bl_problems *problems;
 	const char *node_name;
+	bool probing;              /* the pods of this node wait for their probes */
 	struct bl_source *objects; /* keeps what came through the API; NULL: nothing is kept */
 };
 

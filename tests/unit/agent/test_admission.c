@@ -13,7 +13,12 @@ static const char service_text[] = "apiVersion: v1\nkind: Service\nmetadata: {na
 
 static int admit(struct fixture *fixture, struct bl_object *object, struct bl_diag *diag)
 {
-	return bl_admit(fixture->store, fixture->allocator, "node-a", object, diag);
+	const struct bl_admission admission = {.store = fixture->store,
+					       .allocator = fixture->allocator,
+					       .node_name = "node-a",
+					       .probing = true};
+
+	return bl_admit(&admission, object, diag);
 }
 
 Test(admission, a_service_gets_addresses_and_gives_them_back_when_it_is_not_kept)
