@@ -20,13 +20,13 @@ int bl_problems_new(struct bl_problems **ret);
 struct bl_problems *bl_problems_free(struct bl_problems *problems);
 BL_DEFINE_CLEANUP(struct bl_problems *, bl_problems_free);
 
-/* Replaces what was wrong with `subject`. */
-void bl_problems_set(struct bl_problems *problems, const char *subject, enum bl_severity severity,
+/* Replaces what was wrong with the subject of this name. */
+void bl_problems_set(struct bl_problems *problems, const char *name, enum bl_severity severity,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same for all that stands in `diag`; nothing in it clears the subject. */
-void bl_problems_set_diag(struct bl_problems *problems, const char *subject,
+void bl_problems_set_diag(struct bl_problems *problems, const char *name,
 			  const struct bl_diag *diag);
-void bl_problems_clear(struct bl_problems *problems, const char *subject);
+void bl_problems_clear(struct bl_problems *problems, const char *name);
 
 /* Lines of text over all subjects, and those of severity error. */
 size_t bl_problems_count(const struct bl_problems *problems);

@@ -16,14 +16,15 @@ struct bl_manifest_set *bl_manifest_set_free(struct bl_manifest_set *set);
 BL_DEFINE_CLEANUP(struct bl_manifest_set *, bl_manifest_set_free);
 
 /*
- * The objects that `file` holds now, and what was wrong with it (`diag` is copied). When there were
- * errors, objects that it held before and that did not turn up again stay: the document that is
- * broken now may be theirs. -ENOMEM leaves the set as it was before as far as possible; put again.
+ * The objects that the file at `path` holds now, and what was wrong with it (`diag` is copied).
+ * When there were errors, objects that it held before and that did not turn up again stay: the
+ * document that is broken now may be theirs. -ENOMEM leaves the set as it was before as far as
+ * possible; put again.
  */
-int bl_manifest_set_put(struct bl_manifest_set *set, const char *file,
+int bl_manifest_set_put(struct bl_manifest_set *set, const char *path,
 			const struct bl_object_list *objects, const struct bl_diag *diag);
 /* The file is gone; unknown ones are fine. */
-void bl_manifest_set_drop(struct bl_manifest_set *set, const char *file);
+void bl_manifest_set_drop(struct bl_manifest_set *set, const char *path);
 
 /* Hands over what changed since the last commit: one batch, and a report for every file whose
  * problems changed or were put anew. */
