@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "source/manifests.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/map.h"
 #include "model/codec.h"
 #include "source/manifest_set.h"
+#include "source/names.h"
 
-/* Writers often touch several files: wait for the last one, but not for ever. */
-#define SETTLE_USEC (20 * 1000ull)
+/*
+ * A change is looked at almost at once, but a flood of them must not cost a pass each: between two
+ * passes there is as much time as the last one took, within these bounds.
+ */
+#define SETTLE_MIN_USEC 1000ull
 #define SETTLE_MAX_USEC (200 * 1000ull)
+/* A file that was only just made is mostly complete soon, and one that went may come back: there
+ * are editors that move the old one away first. */
+#define DOUBT_USEC (20 * 1000ull)
 /* How often a folder that is missing is looked for. */
 #define MISSING_USEC (500 * 1000ull)
 
@@ -41,21 +48,35 @@ struct manifests {
 	char *parent;     /* of the folder */
 	const char *base; /* its name there, inside `folder` */
 	struct bl_manifest_set *set;
-	struct bl_map *seen;  /* file name -> struct seen */
-	struct bl_map *dirty; /* file names to look at; values are unused */
+	struct bl_map *seen;     /* file name -> struct seen */
+	struct bl_map *dirty;    /* file names to look at; values are unused */
+	struct bl_map *doubtful; /* file names to look at a little later */
 	bool dirty_all;
 	bool force; /* read files again that look unchanged */
 	bool synced;
 	bool missing;
 	unsigned int pass;
+	uint32_t moved_cookie;         /* of the last file that was moved away, */
+	char moved_name[NAME_MAX + 1]; /* and its name */
 	int inotify_fd;
 	int folder_watch; /* -1: none */
 	int parent_watch;
-	uint64_t first_change; /* when the oldest change that waits came; 0: none */
+	uint64_t due;      /* when the next pass is; 0: no need of one */
+	uint64_t doubt_at; /* when the newest of `doubtful` came */
+	uint64_t pass_end;
+	uint64_t pass_usec; /* how long it took */
 	sd_event *loop;
 	sd_event_source *io;
 	sd_event_source *timer;
 };
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 bool bl_manifests_is_name(const char *name)
 {
@@ -211,122 +232,68 @@ static int look_at(struct manifests *manifests, const char *name)
 	return r < 0 ? r : read_file(manifests, path, &st);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void free_names(char **names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-}
-
-/* Names of a map's keys or of the folder's files, sorted, so that the first file by name is the
- * first to declare an object. */
-static int add_name(char ***names, size_t *count, const char *name, size_t len)
-{
-	char **grown;
-
-	if ((*count & (*count + 1)) == 0) { /* full at 2^n - 1 */
-		grown = realloc(*names, (*count + 1) * 2 * sizeof(char *));
-		if (!grown)
-			return -ENOMEM;
-		*names = grown;
-	}
-	(*names)[*count] = strndup(name, len);
-	if (!(*names)[*count])
-		return -ENOMEM;
-	(*count)++;
-	return 0;
-}
-
-static int keys_of(const struct bl_map *map, char ***names, size_t *count)
-{
-	const void *key;
-	size_t cursor = 0, len;
-	int r = 0;
-
-	while (r >= 0 && bl_map_next(map, &cursor, &key, &len, NULL))
-		r = add_name(names, count, key, len);
-	return r;
-}
-
-static int list_folder(const char *folder, char ***names, size_t *count)
-{
-	DIR *dir = opendir(folder);
-	const struct dirent *item;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	errno = 0;
-	while (r >= 0 && (item = readdir(dir)))
-		if (item->d_type != DT_DIR && bl_manifests_is_name(item->d_name))
-			r = add_name(names, count, item->d_name, strlen(item->d_name));
-	if (r >= 0 && errno)
-		r = -errno;
-	(void)closedir(dir);
-	return r;
-}
-
-static int look_at_names(struct manifests *manifests, char **names, size_t count)
+/* In order, so that the first file by name is the first to declare an object. */
+static int look_at_names(struct manifests *manifests, struct bl_names *names)
 {
 	int r = 0;
 
-	if (count)
-		qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = look_at(manifests, names[i]);
+	bl_names_sort(names);
+	for (size_t i = 0; r >= 0 && i < names->count; i++)
+		r = look_at(manifests, names->items[i]);
 	return r;
 }
 
 /* Files that an earlier pass met and this one did not. */
 static int drop_unseen(struct manifests *manifests)
 {
-	char **names = NULL;
-	size_t count = 0;
-	int r = keys_of(manifests->seen, &names, &count);
+	_cleanup_(bl_names_done) struct bl_names names = {0};
+	int r = bl_names_add_keys(&names, manifests->seen);
 
-	for (size_t i = 0; r >= 0 && i < count; i++) {
-		const struct seen *seen = bl_map_get_str(manifests->seen, names[i]);
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		const struct seen *seen = bl_map_get_str(manifests->seen, names.items[i]);
 		char path[PATH_MAX];
 
 		if (seen->pass == manifests->pass)
 			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s", manifests->folder, names[i]);
-		forget(manifests, names[i], path);
+		(void)snprintf(path, sizeof(path), "%s/%s", manifests->folder, names.items[i]);
+		forget(manifests, names.items[i], path);
 	}
-	free_names(names, count);
 	return r;
 }
 
 static int scan_all(struct manifests *manifests)
 {
-	char **names = NULL;
-	size_t count = 0;
+	_cleanup_(bl_names_done) struct bl_names names = {0};
 	int r;
 
 	manifests->pass++;
-	r = list_folder(manifests->folder, &names, &count);
+	r = bl_names_add_folder(&names, manifests->folder, bl_manifests_is_name);
 	if (r >= 0)
-		r = look_at_names(manifests, names, count);
+		r = look_at_names(manifests, &names);
 	if (r >= 0)
 		r = drop_unseen(manifests);
-	free_names(names, count);
+	return r;
+}
+
+/* Looks at the files of a map; they stay in it when that fails. */
+static int scan_names(struct manifests *manifests, struct bl_map *map)
+{
+	_cleanup_(bl_names_done) struct bl_names names = {0};
+	int r = bl_names_add_keys(&names, map);
+
+	if (r >= 0)
+		r = look_at_names(manifests, &names);
+	if (r >= 0)
+		bl_map_clear(map);
 	return r;
 }
 
 static int scan_dirty(struct manifests *manifests)
 {
-	char **names = NULL;
-	size_t count = 0;
-	int r = keys_of(manifests->dirty, &names, &count);
+	int r = scan_names(manifests, manifests->dirty);
 
-	if (r >= 0)
-		r = look_at_names(manifests, names, count);
-	free_names(names, count);
+	if (r >= 0 && now_usec() >= manifests->doubt_at + DOUBT_USEC)
+		r = scan_names(manifests, manifests->doubtful);
 	return r;
 }
 
@@ -351,11 +318,20 @@ static void unwatch_folder(struct manifests *manifests)
 	manifests->dirty_all = true;
 }
 
+/* A pass that is due earlier than that stays due. */
 static int arm(struct manifests *manifests, uint64_t delay)
 {
-	int r = sd_event_source_set_time_relative(manifests->timer, delay);
+	uint64_t due = now_usec() + delay;
+	int r;
 
-	return r < 0 ? r : sd_event_source_set_enabled(manifests->timer, SD_EVENT_ONESHOT);
+	if (manifests->due && manifests->due <= due)
+		return 0;
+	r = sd_event_source_set_time(manifests->timer, due);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manifests->timer, SD_EVENT_ONESHOT);
+	if (r >= 0)
+		manifests->due = due;
+	return r;
 }
 
 static void say_missing(struct manifests *manifests, int code)
@@ -372,17 +348,32 @@ static void say_missing(struct manifests *manifests, int code)
 	report(manifests, manifests->folder, text);
 }
 
-/* Looks at what changed and hands it over. */
-static int scan(struct manifests *manifests)
+static int look(struct manifests *manifests)
 {
 	int r = watch_folder(manifests);
 
-	manifests->first_change = 0;
-	if (r >= 0) {
-		r = manifests->dirty_all ? scan_all(manifests) : scan_dirty(manifests);
-		if (r == -ENOENT || r == -ENOTDIR)
-			unwatch_folder(manifests);
-	}
+	if (r < 0)
+		return r;
+	if (!manifests->dirty_all)
+		return scan_dirty(manifests);
+	r = scan_all(manifests);
+	if (r == -ENOENT || r == -ENOTDIR)
+		unwatch_folder(manifests);
+	if (r < 0)
+		return r;
+	bl_map_clear(manifests->dirty);
+	bl_map_clear(manifests->doubtful);
+	return 0;
+}
+
+/* Looks at what changed and hands it over. */
+static int scan(struct manifests *manifests)
+{
+	uint64_t start = now_usec();
+	int r;
+
+	manifests->due = 0;
+	r = look(manifests);
 	if (r < 0) {
 		if (r != -ENOMEM)
 			say_missing(manifests, r);
@@ -393,12 +384,13 @@ static int scan(struct manifests *manifests)
 	manifests->missing = false;
 	manifests->dirty_all = false;
 	manifests->force = false;
-	bl_map_clear(manifests->dirty);
 	r = bl_manifest_set_commit(manifests->set, &manifests->source, !manifests->synced);
 	if (r < 0)
 		return arm(manifests, MISSING_USEC);
 	manifests->synced = true;
-	return 0;
+	manifests->pass_end = now_usec();
+	manifests->pass_usec = manifests->pass_end - start;
+	return bl_map_count(manifests->doubtful) ? arm(manifests, DOUBT_USEC) : 0;
 }
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -410,16 +402,39 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 
 static int schedule(struct manifests *manifests)
 {
-	uint64_t now, delay = SETTLE_USEC;
-	int r = sd_event_now(manifests->loop, CLOCK_MONOTONIC, &now);
+	uint64_t now = now_usec(), pause = manifests->pass_usec, due;
 
-	if (r < 0)
-		return r;
-	if (!manifests->first_change)
-		manifests->first_change = now;
-	if (now + delay > manifests->first_change + SETTLE_MAX_USEC)
-		delay = 0;
-	return arm(manifests, delay);
+	if (!manifests->dirty_all && !bl_map_count(manifests->dirty))
+		return arm(manifests, DOUBT_USEC);
+	if (pause > SETTLE_MAX_USEC)
+		pause = SETTLE_MAX_USEC;
+	due = manifests->pass_end + pause;
+	return arm(manifests, due > now + SETTLE_MIN_USEC ? due - now : SETTLE_MIN_USEC);
+}
+
+static void add_name(struct manifests *manifests, struct bl_map *map, const char *name)
+{
+	if (bl_map_put_str(map, name, manifests, NULL) < 0)
+		manifests->dirty_all = true;
+}
+
+static void note_name(struct manifests *manifests, const struct inotify_event *event)
+{
+	if (event->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM)) {
+		manifests->doubt_at = now_usec();
+		add_name(manifests, manifests->doubtful, event->name);
+		if (event->mask & IN_MOVED_FROM) {
+			manifests->moved_cookie = event->cookie;
+			(void)snprintf(manifests->moved_name, sizeof(manifests->moved_name), "%s",
+				       event->name);
+		}
+		return;
+	}
+	(void)bl_map_remove_str(manifests->doubtful, event->name);
+	add_name(manifests, manifests->dirty, event->name);
+	/* Only its name has changed: the old one is looked at in the same pass. */
+	if (event->cookie && event->cookie == manifests->moved_cookie)
+		add_name(manifests, manifests->dirty, manifests->moved_name);
 }
 
 /* Notes what one event means; true when there is something to look at. */
@@ -453,8 +468,7 @@ static bool note_event(struct manifests *manifests, const struct inotify_event *
 	}
 	if (!bl_manifests_is_name(name))
 		return false;
-	if (bl_map_put_str(manifests->dirty, name, manifests, NULL) < 0)
-		manifests->dirty_all = true;
+	note_name(manifests, event);
 	return true;
 }
 
@@ -542,6 +556,7 @@ static void manifests_free(struct bl_source *source)
 		free(seen);
 	bl_map_free(manifests->seen);
 	bl_map_free(manifests->dirty);
+	bl_map_free(manifests->doubtful);
 	bl_manifest_set_free(manifests->set);
 	free(manifests->parent);
 	free(manifests->folder);
@@ -598,6 +613,8 @@ int bl_manifests_new(const char *folder, const struct bl_source_handler *handler
 		r = bl_map_new(&manifests->seen);
 	if (r >= 0)
 		r = bl_map_new(&manifests->dirty);
+	if (r >= 0)
+		r = bl_map_new(&manifests->doubtful);
 	if (r < 0) {
 		manifests_free(&manifests->source);
 		return r;
