@@ -10,40 +10,73 @@
 #define FIRST_BLOCK 448u
 #define LARGEST_BLOCK 65536u
 #define AFTER_SIZED 64u /* what a sized arena did not count is small: one text, or a few */
+#define ALIGNMENT 8u
 
+/* Structs are taken from the front, texts, which need no alignment, from the back. */
 struct block {
 	struct block *next;
-	size_t size; /* of `bytes` */
-	size_t used;
-	alignas(max_align_t) char bytes[];
+	size_t size;  /* of `bytes` */
+	size_t front; /* taken, always aligned */
+	size_t back;
+	alignas(ALIGNMENT) char bytes[];
 };
 
+/* The first block is in one piece with the arena: of most arenas it is the only one. */
 struct bl_arena {
 	struct block *blocks; /* newest first */
 	size_t next_size;     /* of the block that is added next, unless more is asked for */
+	struct block first;   /* last, for the bytes behind it */
 };
+
+static struct bl_arena *new_arena(size_t size, size_t next_size)
+{
+	struct bl_arena *arena = size < SIZE_MAX / 2 ? calloc(1, sizeof(*arena) + size) : NULL;
+
+	if (!arena)
+		return NULL;
+	arena->first.size = size;
+	arena->blocks = &arena->first;
+	arena->next_size = next_size;
+	return arena;
+}
 
 int bl_arena_new(struct bl_arena **ret)
 {
-	struct bl_arena *arena = calloc(1, sizeof(*arena));
+	struct bl_arena *arena = new_arena(FIRST_BLOCK, FIRST_BLOCK * 2);
 
 	if (!arena)
 		return -ENOMEM;
-	arena->next_size = FIRST_BLOCK;
 	*ret = arena;
 	return 0;
+}
+
+int bl_arena_new_sized(size_t size, struct bl_arena **ret)
+{
+	struct bl_arena *arena = new_arena(size, AFTER_SIZED);
+
+	if (!arena)
+		return -ENOMEM;
+	*ret = arena;
+	return 0;
+}
+
+/* Frees the blocks from `block` on, but the first and `kept`. */
+static void free_blocks(struct bl_arena *arena, struct block *block, const struct block *kept)
+{
+	while (block) {
+		struct block *next = block->next;
+
+		if (block != &arena->first && block != kept)
+			free(block);
+		block = next;
+	}
 }
 
 struct bl_arena *bl_arena_free(struct bl_arena *arena)
 {
 	if (!arena)
 		return NULL;
-	while (arena->blocks) {
-		struct block *block = arena->blocks;
-
-		arena->blocks = block->next;
-		free(block);
-	}
+	free_blocks(arena, arena->blocks, NULL);
 	free(arena);
 	return NULL;
 }
@@ -63,86 +96,70 @@ static struct block *add_block(struct bl_arena *arena, size_t least)
 	return block;
 }
 
-int bl_arena_new_sized(size_t size, struct bl_arena **ret)
+static void clear(struct block *block)
 {
-	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct block *block;
-	int r;
-
-	r = bl_arena_new(&arena);
-	if (r < 0)
-		return r;
-	block = calloc(1, sizeof(*block) + size);
-	if (!block)
-		return -ENOMEM;
-	block->size = size;
-	arena->blocks = block;
-	arena->next_size = AFTER_SIZED;
-	*ret = TAKE_PTR(arena);
-	return 0;
+	memset(block->bytes, 0, block->front);
+	memset(block->bytes + block->size - block->back, 0, block->back);
+	block->front = 0;
+	block->back = 0;
 }
 
 void bl_arena_reset(struct bl_arena *arena)
 {
-	struct block *largest = NULL;
+	struct block *largest = &arena->first;
 
-	while (arena->blocks) {
-		struct block *block = arena->blocks;
-
-		arena->blocks = block->next;
-		if (!largest || block->size > largest->size) {
-			free(largest);
+	for (struct block *block = arena->blocks; block; block = block->next)
+		if (block->size > largest->size)
 			largest = block;
-		} else {
-			free(block);
-		}
+	free_blocks(arena, arena->blocks, largest);
+	clear(&arena->first);
+	arena->blocks = &arena->first;
+	if (largest != &arena->first) {
+		clear(largest);
+		largest->next = &arena->first;
+		arena->blocks = largest;
 	}
-	if (largest) {
-		memset(largest->bytes, 0, largest->used);
-		largest->used = 0;
-		largest->next = NULL;
-	}
-	arena->blocks = largest;
 }
 
 size_t bl_arena_used(const struct bl_arena *arena)
 {
-	const size_t alignment = alignof(max_align_t);
 	size_t total = 0;
 
 	for (const struct block *block = arena->blocks; block; block = block->next)
-		total += (block->used + alignment - 1) & ~(alignment - 1);
+		total += block->front + block->back;
 	return total;
 }
 
-static void *take(struct bl_arena *arena, size_t size, size_t alignment)
+/* The newest block with so much room, which is added when there is none. */
+static struct block *find_room(struct bl_arena *arena, size_t size)
 {
 	struct block *block = arena->blocks;
-	size_t start = block ? (block->used + alignment - 1) & ~(alignment - 1) : 0;
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
-	if (!block || start + size > block->size) {
-		block = add_block(arena, size);
-		if (!block)
-			return NULL;
-		start = 0;
-	}
-	block->used = start + size;
-	return block->bytes + start;
+	return block->size - block->front - block->back >= size ? block : add_block(arena, size);
 }
 
 void *bl_arena_alloc(struct bl_arena *arena, size_t size)
 {
-	return take(arena, size, alignof(max_align_t));
+	size_t aligned = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	struct block *block = aligned >= size ? find_room(arena, aligned) : NULL;
+
+	if (!block)
+		return NULL;
+	block->front += aligned;
+	return block->bytes + block->front - aligned;
 }
 
 char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len)
 {
-	char *copy = take(arena, len + 1, 1);
+	struct block *block = len < SIZE_MAX ? find_room(arena, len + 1) : NULL;
+	char *copy;
 
-	if (!copy)
+	if (!block)
 		return NULL;
+	block->back += len + 1;
+	copy = block->bytes + block->size - block->back;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
 	return copy;
@@ -155,7 +172,7 @@ char *bl_arena_strdup(struct bl_arena *arena, const char *text)
 
 size_t bl_arena_size(const struct bl_arena *arena)
 {
-	size_t total = sizeof(*arena);
+	size_t total = sizeof(*arena) - sizeof(arena->first);
 
 	for (const struct block *block = arena->blocks; block; block = block->next)
 		total += sizeof(*block) + block->size;

@@ -19,7 +19,7 @@ int bl_arena_new_sized(size_t size, struct bl_arena **ret);
 struct bl_arena *bl_arena_free(struct bl_arena *arena); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct bl_arena *, bl_arena_free);
 
-/* Zeroed and aligned for any type; NULL when memory is short. */
+/* Zeroed and aligned to 8 bytes; NULL when memory is short. */
 void *bl_arena_alloc(struct bl_arena *arena, size_t size);
 char *bl_arena_strdup(struct bl_arena *arena, const char *text);
 char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len);

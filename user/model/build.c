@@ -63,6 +63,16 @@ static int set_origin(struct bl_object *object, const struct bl_report *report)
 	return object->origin.file ? 0 : -ENOMEM;
 }
 
+/* What an object is given when it is taken in: a uid, and a Service an address. */
+static size_t size_of_additions(enum bl_kind kind, bool has_uid)
+{
+	size_t size = has_uid ? 0 : sizeof("3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+
+	if (kind == BL_KIND_SERVICE)
+		size += 2 * sizeof(char *) + sizeof("255.255.255.255");
+	return size;
+}
+
 /* Decodes again, now that the size is known, into an arena with nothing to spare. */
 static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size,
 		       const struct bl_report *report, struct bl_object **ret)
@@ -74,6 +84,7 @@ static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t siz
 
 	if (report->document && report->document->file)
 		size += strlen(report->document->file) + 1;
+	size += size_of_additions(kind, bl_tree_get(bl_tree_get(tree, "metadata"), "uid"));
 	r = bl_arena_new_sized(size, &arena);
 	if (r < 0)
 		return r;

@@ -61,20 +61,28 @@ static bool mismatch(struct bl_decoder *decoder, const struct bl_path *path,
 }
 
 static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type, void *base,
-			  const struct bl_tree *tree, const struct bl_path *path,
-			  const void *previous);
+			  const struct bl_tree *tree, const struct bl_path *path);
 
-/* The string of the same row in the item before is shared when it is the same. */
+/* Items of a list mostly have the same words in them: a text that was met lately is shared. */
+static const char *share(struct bl_decoder *decoder, const char *text, size_t len)
+{
+	uint32_t hash = (uint32_t)len;
+	const char **recent;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 0x01000193u;
+	recent = &decoder->recent[(hash ^ hash >> 16) % ARRAY_SIZE(decoder->recent)];
+	if (!*recent || strncmp(*recent, text, len) != 0 || (*recent)[len] != '\0')
+		*recent = bl_arena_strndup(decoder->arena, text, len);
+	return *recent;
+}
+
 static bool take_string(struct bl_decoder *decoder, const struct bl_path *path,
-			const struct bl_tree *tree, const char *shared, const char **ret)
+			const struct bl_tree *tree, const char **ret)
 {
 	if (tree->type != BL_TREE_STRING)
 		return mismatch(decoder, path, tree, "a string");
-	if (shared && strcmp(shared, tree->text) == 0) {
-		*ret = shared;
-		return true;
-	}
-	*ret = bl_arena_strndup(decoder->arena, tree->text, tree->count);
+	*ret = share(decoder, tree->text, tree->count);
 	return *ret ? true : out_of_memory(decoder);
 }
 
@@ -184,8 +192,7 @@ static bool take_int_or_string(struct bl_decoder *decoder, const struct bl_field
 	int64_t value;
 
 	if (tree->type == BL_TREE_STRING)
-		return tree->text[0] == '\0' ||
-		       take_string(decoder, path, tree, NULL, &target->name);
+		return tree->text[0] == '\0' || take_string(decoder, path, tree, &target->name);
 	if (!tree_integer(tree, &value) || value < INT32_MIN || value > INT32_MAX)
 		return mismatch(decoder, path, tree, "an integer or a name");
 	target->number = (int32_t)value;
@@ -215,11 +222,9 @@ static bool take_families(struct bl_decoder *decoder, const struct bl_field *fie
 
 /* `key` NULL: a list of strings; else a list of mappings that hold one under this key. */
 static bool take_strings(struct bl_decoder *decoder, const struct bl_field *field, void *base,
-			 const struct bl_tree *tree, const struct bl_path *path,
-			 const void *previous)
+			 const struct bl_tree *tree, const struct bl_path *path)
 {
 	struct bl_strings *strings = bl_field_at(field, base);
-	const struct bl_strings *before = previous ? bl_field_at(field, previous) : NULL;
 	const char **items;
 
 	if (tree->type != BL_TREE_LIST)
@@ -232,7 +237,6 @@ static bool take_strings(struct bl_decoder *decoder, const struct bl_field *fiel
 	for (size_t i = 0; i < tree->count; i++) {
 		struct bl_path at = {.parent = path, .index = i};
 		const struct bl_tree *item = tree->items[i];
-		const char *shared = before && i < before->count ? before->items[i] : NULL;
 
 		if (field->key) {
 			item = bl_tree_get(item, field->key);
@@ -240,7 +244,7 @@ static bool take_strings(struct bl_decoder *decoder, const struct bl_field *fiel
 				return mismatch(decoder, &at, tree->items[i],
 						"a mapping with a name");
 		}
-		if (!take_string(decoder, &at, item, shared, &items[i]))
+		if (!take_string(decoder, &at, item, &items[i]))
 			return false;
 	}
 	strings->items = items;
@@ -271,12 +275,12 @@ static bool take_pairs(struct bl_decoder *decoder, const struct bl_field *field,
 		const struct bl_tree_entry *entry = &tree->entries[i];
 		struct bl_path at = {.parent = path, .name = entry->key, entry->key_len};
 
-		items[i].key = bl_arena_strndup(decoder->arena, entry->key, entry->key_len);
+		items[i].key = share(decoder, entry->key, entry->key_len);
 		if (!items[i].key)
 			return out_of_memory(decoder);
 		items[i].value = "";
 		if (entry->value->type != BL_TREE_NULL &&
-		    !take_string(decoder, &at, entry->value, NULL, &items[i].value))
+		    !take_string(decoder, &at, entry->value, &items[i].value))
 			good = false;
 	}
 	qsort(items, tree->count, sizeof(*items), compare_pairs);
@@ -303,8 +307,7 @@ static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, 
 	for (size_t i = 0; i < tree->count; i++) {
 		struct bl_path at = {.parent = path, .index = i};
 
-		if (!decode_fields(decoder, field->sub, items + i * size, tree->items[i], &at,
-				   i > 0 ? items + (i - 1) * size : NULL))
+		if (!decode_fields(decoder, field->sub, items + i * size, tree->items[i], &at))
 			good = false;
 	}
 	list->items = items;
@@ -325,7 +328,7 @@ static bool take_optional(struct bl_decoder *decoder, const struct bl_field *fie
 	if (!made)
 		return out_of_memory(decoder);
 	*target = made;
-	return decode_fields(decoder, field->sub, made, tree, path, NULL);
+	return decode_fields(decoder, field->sub, made, tree, path);
 }
 
 static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void *base,
@@ -351,16 +354,11 @@ static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void 
 }
 
 static bool decode_field(struct bl_decoder *decoder, const struct bl_field *field, void *base,
-			 const struct bl_tree *tree, const struct bl_path *path,
-			 const void *previous)
+			 const struct bl_tree *tree, const struct bl_path *path)
 {
-	void *at = bl_field_at(field, base);
-	const void *before = previous ? bl_field_at(field, previous) : NULL;
-
 	switch ((enum bl_field_type)field->type) {
 	case BL_FIELD_STRING:
-		return take_string(decoder, path, tree,
-				   before ? *(const char *const *)before : NULL, at);
+		return take_string(decoder, path, tree, bl_field_at(field, base));
 	case BL_FIELD_INT:
 		return take_int(decoder, field, base, tree, path);
 	case BL_FIELD_VERSION:
@@ -380,11 +378,11 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 		return take_families(decoder, field, base, tree, path);
 	case BL_FIELD_STRINGS:
 	case BL_FIELD_NAMED_STRINGS:
-		return take_strings(decoder, field, base, tree, path, previous);
+		return take_strings(decoder, field, base, tree, path);
 	case BL_FIELD_PAIRS:
 		return take_pairs(decoder, field, base, tree, path);
 	case BL_FIELD_STRUCT:
-		return decode_fields(decoder, field->sub, at, tree, path, before);
+		return decode_fields(decoder, field->sub, bl_field_at(field, base), tree, path);
 	case BL_FIELD_LIST:
 		return take_list(decoder, field, base, tree, path);
 	case BL_FIELD_OPTIONAL:
@@ -423,8 +421,7 @@ static bool is_of_object(const struct bl_tree_entry *entry, const struct bl_path
 }
 
 static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type, void *base,
-			  const struct bl_tree *tree, const struct bl_path *path,
-			  const void *previous)
+			  const struct bl_tree *tree, const struct bl_path *path)
 {
 	size_t hint = 0;
 	bool good = true;
@@ -443,8 +440,7 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 		if (!field)
 			good = unknown_field(decoder, type, entry, path) && good;
 		else if (entry->value->type != BL_TREE_NULL) /* null: as if it was not given */
-			good = decode_field(decoder, field, base, entry->value, &at, previous) &&
-			       good;
+			good = decode_field(decoder, field, base, entry->value, &at) && good;
 	}
 	return good;
 }
@@ -452,6 +448,6 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 int bl_decode_struct(struct bl_decoder *decoder, const struct bl_type *type, void *base,
 		     const struct bl_tree *tree)
 {
-	(void)decode_fields(decoder, type, base, tree, NULL, NULL);
+	(void)decode_fields(decoder, type, base, tree, NULL);
 	return decoder->failure;
 }

@@ -11,6 +11,7 @@ struct bl_decoder {
 	struct bl_report *report; /* NULL: the tree is known to be good */
 	bool lenient;
 	const struct bl_kept *kept; /* grows */
+	const char *recent[64];     /* texts in the arena, by their hash */
 	int failure;                /* -ENOMEM */
 	struct bl_buf scratch;      /* the caller releases it */
 };

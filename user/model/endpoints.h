@@ -65,17 +65,22 @@ enum bl_address_type {
 	BL_ADDRESS_TYPE_FQDN,
 };
 
+struct bl_endpoint_hints {
+	struct bl_strings zones; /* forZones[].name */
+	struct bl_strings nodes; /* forNodes[].name */
+};
+
+/* There may be hundreds of thousands: what most do not have is behind pointers. */
 struct bl_slice_endpoint {
-	struct bl_strings addresses;  /* all mean the same endpoint; only the first is used */
-	enum bl_tristate ready;       /* unset: ready */
-	enum bl_tristate serving;     /* unset: as ready */
-	enum bl_tristate terminating; /* unset: false */
+	struct bl_strings addresses; /* all mean the same endpoint; only the first is used */
 	const char *hostname;
 	const char *node_name;
 	const char *zone;
-	struct bl_strings hint_zones; /* hints.forZones[].name */
-	struct bl_strings hint_nodes; /* hints.forNodes[].name */
-	struct bl_target_ref target;
+	struct bl_endpoint_hints *hints; /* NULL: none */
+	struct bl_target_ref *target;    /* NULL: none */
+	enum bl_tristate ready;          /* unset: ready */
+	enum bl_tristate serving;        /* unset: as ready */
+	enum bl_tristate terminating;    /* unset: false */
 };
 
 struct bl_slice_endpoints {

@@ -80,7 +80,7 @@ const struct bl_type bl_type_endpoints = {
 	BL_TYPE(endpoints_fields, struct bl_endpoints),
 };
 
-/* Rows of the levels that slices have in text only; all are relative to the endpoint. */
+/* A level that slices have in text only: the rows are relative to the endpoint. */
 static const struct bl_field conditions_fields[] = {
 	{BL_NAME("ready"), .type = BL_FIELD_BOOL, AT(ready),
 	 .help = "may take new connections; not given: yes"},
@@ -95,15 +95,17 @@ static const struct bl_type type_conditions = {
 };
 
 static const struct bl_field hints_fields[] = {
-	{BL_NAME("forZones"), .type = BL_FIELD_NAMED_STRINGS, AT(hint_zones), .key = "name",
+	{BL_NAME("forZones"), .type = BL_FIELD_NAMED_STRINGS,
+	 BL_AT(struct bl_endpoint_hints, zones), .key = "name",
 	 .help = "zones whose clients should use it"},
-	{BL_NAME("forNodes"), .type = BL_FIELD_NAMED_STRINGS, AT(hint_nodes), .key = "name",
+	{BL_NAME("forNodes"), .type = BL_FIELD_NAMED_STRINGS,
+	 BL_AT(struct bl_endpoint_hints, nodes), .key = "name",
 	 .help = "nodes whose clients should use it"},
 };
 
 static const struct bl_type type_hints = {
 	.name = "EndpointHints",
-	BL_TYPE(hints_fields, struct bl_slice_endpoint),
+	BL_TYPE(hints_fields, struct bl_endpoint_hints),
 };
 
 static const struct bl_field endpoint_fields[] = {
@@ -113,13 +115,13 @@ static const struct bl_field endpoint_fields[] = {
 	 .help = "whether it serves"},
 	{BL_NAME("hostname"), .type = BL_FIELD_STRING, AT(hostname),
 	 .help = "name of the endpoint in DNS"},
-	{BL_NAME("targetRef"), .type = BL_FIELD_STRUCT, AT(target), .sub = &bl_type_target_ref,
+	{BL_NAME("targetRef"), .type = BL_FIELD_OPTIONAL, AT(target), .sub = &bl_type_target_ref,
 	 .help = "the pod behind the address"},
 	{BL_NAME("deprecatedTopology"), .type = BL_FIELD_KEPT},
 	{BL_NAME("nodeName"), .type = BL_FIELD_STRING, AT(node_name),
 	 .help = "the node that the endpoint is on"},
 	{BL_NAME("zone"), .type = BL_FIELD_STRING, AT(zone), .help = "the zone of that node"},
-	{BL_NAME("hints"), .type = BL_FIELD_STRUCT, .sub = &type_hints,
+	{BL_NAME("hints"), .type = BL_FIELD_OPTIONAL, AT(hints), .sub = &type_hints,
 	 .help = "which clients should use it"},
 };
 

@@ -137,10 +137,12 @@ static void check_endpoint(struct bl_report *report, const struct bl_endpoint_sl
 				    slice->address_type);
 	}
 	check_names(report, "endpoints", index, endpoint->hostname, endpoint->node_name);
+	if (!endpoint->hints)
+		return;
 	check_hints(report, bl_check_field(field, "endpoints[%zu].hints.forZones", index),
-		    &endpoint->hint_zones, bl_check_label_value);
+		    &endpoint->hints->zones, bl_check_label_value);
 	check_hints(report, bl_check_field(field, "endpoints[%zu].hints.forNodes", index),
-		    &endpoint->hint_nodes, bl_check_dns_subdomain);
+		    &endpoint->hints->nodes, bl_check_dns_subdomain);
 }
 
 void bl_check_endpoint_slice(struct bl_report *report, const struct bl_object *object,

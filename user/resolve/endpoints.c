@@ -237,6 +237,15 @@ static void fill_ports(const struct gathering *gathering, const struct bl_endpoi
 		ports[i] = find_port(from, &wanted->items[i]);
 }
 
+/* The name of the target (which may be NULL) when it is a pod. */
+static int copy_pod(struct gathering *gathering, const struct bl_target_ref *target,
+		    struct bl_resolved_endpoint *endpoint)
+{
+	if (!target || !target->kind || strcmp(target->kind, "Pod") != 0)
+		return 0;
+	return copy_text(gathering, target->name, &endpoint->pod);
+}
+
 static int add_slice_endpoint(struct gathering *gathering, const struct bl_endpoint_slice *slice,
 			      const struct bl_slice_endpoint *from, const struct bl_addr *address)
 {
@@ -258,12 +267,12 @@ static int add_slice_endpoint(struct gathering *gathering, const struct bl_endpo
 		r = copy_text(gathering,
 			      from->zone ? from->zone : zone_of_node(gathering, endpoint->node),
 			      &endpoint->zone);
-	if (r == 0 && from->target.kind && strcmp(from->target.kind, "Pod") == 0)
-		r = copy_text(gathering, from->target.name, &endpoint->pod);
 	if (r == 0)
-		r = copy_strings(gathering, &from->hint_zones, &endpoint->hint_zones);
-	if (r == 0)
-		r = copy_strings(gathering, &from->hint_nodes, &endpoint->hint_nodes);
+		r = copy_pod(gathering, from->target, endpoint);
+	if (r == 0 && from->hints)
+		r = copy_strings(gathering, &from->hints->zones, &endpoint->hint_zones);
+	if (r == 0 && from->hints)
+		r = copy_strings(gathering, &from->hints->nodes, &endpoint->hint_nodes);
 	return r;
 }
 
@@ -354,8 +363,8 @@ static int add_subset_addresses(struct gathering *gathering,
 		if (r == 0)
 			r = copy_text(gathering, zone_of_node(gathering, endpoint->node),
 				      &endpoint->zone);
-		if (r == 0 && from->target.kind && strcmp(from->target.kind, "Pod") == 0)
-			r = copy_text(gathering, from->target.name, &endpoint->pod);
+		if (r == 0)
+			r = copy_pod(gathering, &from->target, endpoint);
 	}
 	return r;
 }

@@ -86,7 +86,7 @@ static void add_address(struct packing *packing, const struct bl_resolved_endpoi
 	address->node_name = copy_text(packing, endpoint->node);
 	if (endpoint->pod) {
 		address->target.kind = "Pod";
-		address->target.ns = copy_text(packing, packing->service->object.meta.ns);
+		address->target.ns = packing->endpoints->object.meta.ns;
 		address->target.name = copy_text(packing, endpoint->pod);
 	}
 }
