@@ -139,6 +139,7 @@ enum bl_flow_kind {
 	BL_FLOW_DSR = 3,          /* client to a backend elsewhere, encapsulated */
 	BL_FLOW_REPLY_LOCAL = 4,  /* backend on this node to the client, seen on its way out */
 	BL_FLOW_REPLY_REMOTE = 5, /* backend elsewhere to the client */
+	BL_FLOW_REPLY_DSR = 6,    /* as REPLY_LOCAL, for what came encapsulated; has no pair */
 };
 
 enum bl_flow_state {
@@ -149,9 +150,9 @@ enum bl_flow_state {
 };
 
 /*
- * There is one entry for each direction (DSR: one). Each names the other: its key is this entry's
- * new destination and source, turned round. The addresses and ports are what the packet gets, also
- * those that stay as they are.
+ * There is one entry for each direction; DSR has one here and one on the backend's node. Each names
+ * the other: its key is this entry's new destination and source, turned round. The addresses and
+ * ports are what the packet gets, also those that stay as they are.
  */
 struct bl_flow {
 	union bl_ip source;

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compares docs/maps.md with the BTF of the built object and with beeline/reasons.h."""
+"""Compares docs/maps.md with the BTF of the built objects and with beeline/reasons.h."""
 
 import json
 import re
 import subprocess
 
-TYPES = {1: "hash", 2: "array", 6: "per-CPU array", 9: "LRU hash", 24: "socket storage"}
+TYPES = {1: "hash", 2: "array", 6: "per-CPU array", 9: "LRU hash",
+         11: "longest prefix", 24: "socket storage"}
 # Structs that are no key or value: what the iterators write, and what it holds.
 OTHERS = ("bl_stale_socket",)
+# Working memory of one object, which nobody else sees.
+PRIVATE = ("scratch",)
 MAP = re.compile(r"^## `(\w+)`$")
 STRUCT = re.compile(r"^### `((?:struct|union) \w+)` \((\d+) bytes\)$")
 ROW = re.compile(r"^\| (\d+) \| `(\w+)` \| `([^`]+)` \| \S.*\|$")
@@ -110,9 +113,15 @@ def check(built_maps, built_structs, built_reasons, text):
             list(compare("reason", built_reasons, reasons)))
 
 
-def read_built(object_path, reasons_header):
-    btf = Btf(object_path)
-    maps = btf.maps()
-    names = [part for row in maps.values() for part in row[1:]]
-    return maps, btf.structs(names + ["struct " + name for name in OTHERS]), read_reasons(
-        reasons_header)
+def read_built(object_paths, reasons_header):
+    """What all objects together have; those that share a map agree on it, or it is a problem."""
+    maps, structs = {}, {}
+    for path in object_paths:
+        btf = Btf(path)
+        own = {name: row for name, row in btf.maps().items() if name not in PRIVATE}
+        for name, row in own.items():
+            if maps.setdefault(name, row) != row:
+                raise ValueError(f"map '{name}': expected {maps[name]}, got {row} in '{path}'")
+        names = [part for row in own.values() for part in row[1:]]
+        structs |= btf.structs(names + ["struct " + name for name in OTHERS])
+    return maps, structs, read_reasons(reasons_header)

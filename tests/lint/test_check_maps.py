@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests check_maps.py on small pages, then compares docs/maps.md with the object that was built:
-test_check_maps.py OBJECT"""
+"""Tests check_maps.py on small pages, then compares docs/maps.md with the objects that were built:
+test_check_maps.py OBJECT..."""
 
 import os
 import sys
@@ -60,12 +60,13 @@ class CheckMaps(unittest.TestCase):
 
     def test_page_agrees_with_what_was_built(self):
         with open(os.path.join(ROOT, "include/beeline/reasons.h"), encoding="ascii") as header:
-            built = check_maps.read_built(OBJECT, header.read())
+            built = check_maps.read_built(OBJECTS, header.read())
         self.assertGreater(len(built[0]), 10)
         with open(os.path.join(ROOT, "docs/maps.md"), encoding="utf-8") as page:
             self.assertEqual(check_maps.check(*built, page.read()), [])
 
 
 if __name__ == "__main__":
-    OBJECT = sys.argv.pop()
+    OBJECTS = sys.argv[1:]
+    del sys.argv[1:]
     unittest.main()

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "packet_fixture.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "tc_skel.h"
+#include "xdp_skel.h"
+
+static const struct setting settings[] = {
+	{"XDP, IPv4, TCP", HOOK_XDP, 4, IPPROTO_TCP},
+	{"XDP, IPv4, UDP", HOOK_XDP, 4, IPPROTO_UDP},
+	{"XDP, IPv6, TCP", HOOK_XDP, 6, IPPROTO_TCP},
+	{"XDP, IPv6, UDP", HOOK_XDP, 6, IPPROTO_UDP},
+	{"tc, IPv4, TCP", HOOK_TC_INGRESS, 4, IPPROTO_TCP},
+	{"tc, IPv4, UDP", HOOK_TC_INGRESS, 4, IPPROTO_UDP},
+	{"tc, IPv6, TCP", HOOK_TC_INGRESS, 6, IPPROTO_TCP},
+	{"tc, IPv6, UDP", HOOK_TC_INGRESS, 6, IPPROTO_UDP},
+};
+
+const struct setting *setting = &settings[0];
+uint32_t uplink;
+uint32_t uplink_inner;
+
+static struct xdp_bpf *xdp;
+static struct tc_bpf *tc;
+static uint32_t last_service, last_backend, last_slot, last_maglev;
+
+static const char *const network[] = {
+	"echo 1 > /proc/sys/net/ipv4/ip_forward",
+	"echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
+	"ip link set lo up",
+	"ip link add up0 address 02:00:00:00:00:01 type veth peer far0",
+	"ip link add up1 address 02:00:00:00:01:01 type veth peer far1",
+	"for i in up0 up1 far0 far1; do ip link set $i up || exit 1; done",
+	"ip address add 192.0.2.1/24 dev up0",
+	"ip address add 2001:db8:2::1/64 dev up0 nodad",
+	"ip address add 172.16.0.1/24 dev up1",
+	"ip address add fd00:16::1/64 dev up1 nodad",
+	"ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev up0",
+	"ip neighbour add 2001:db8:2::fe lladdr 02:00:00:00:00:fe dev up0",
+	"ip neighbour add 172.16.0.2 lladdr 02:00:00:00:01:02 dev up1",
+	"ip neighbour add fd00:16::2 lladdr 02:00:00:00:01:02 dev up1",
+	"ip route add default via 192.0.2.254",
+	"ip route add default via 2001:db8:2::fe dev up0",
+	"ip route add 10.244.2.0/24 via 172.16.0.2",
+	"ip route add fd00:244:2::/64 via fd00:16::2",
+	"ip route add 10.244.3.0/24 via 172.16.0.2 mtu 1300",
+	"ip route add fd00:244:3::/64 via fd00:16::2 mtu 1300",
+	"ip route add unreachable 10.99.0.0/16",
+	"ip route add unreachable fd00:99::/64",
+};
+
+static void command(const char *text)
+{
+	cr_assert_eq(system(text), 0, "'%s' failed", text);
+}
+
+static void make_network(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNET), 0);
+	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
+		command(network[i]);
+	uplink = if_nametoindex("up0");
+	uplink_inner = if_nametoindex("up1");
+	cr_assert(uplink && uplink_inner);
+}
+
+static void shrink(struct bpf_object *object)
+{
+	static const char *const arrays[] = {"slots",  "backends", "backend_stats", "service_stats",
+					     "maglev", "affinity", "flows4",        "flows6"};
+	static const uint32_t sizes[] = {
+		4096,  4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK, 16384, 1024,
+		16384, 16384};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		cr_assert_eq(bpf_map__set_max_entries(
+				     bpf_object__find_map_by_name(object, arrays[i]), sizes[i]),
+			     0);
+}
+
+/* Maps by the same name are the same map, but for constants and working memory. */
+static void share_maps(void)
+{
+	struct bpf_map *map, *shared;
+
+	bpf_object__for_each_map(map, tc->obj)
+	{
+		if (bpf_map__is_internal(map) || strcmp(bpf_map__name(map), "scratch") == 0)
+			continue;
+		shared = bpf_object__find_map_by_name(xdp->obj, bpf_map__name(map));
+		cr_assert_not_null(shared, "XDP has no map '%s'", bpf_map__name(map));
+		cr_assert_eq(bpf_map__reuse_fd(map, bpf_map__fd(shared)), 0);
+	}
+}
+
+static int map_fd(const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(xdp->obj, name);
+
+	cr_assert_geq(fd, 0, "no map '%s'", name);
+	return fd;
+}
+
+static void put(const char *map, const void *key, const void *value)
+{
+	cr_assert_eq(bpf_map_update_elem(map_fd(map), key, value, BPF_ANY), 0, "map '%s': %s", map,
+		     strerror(errno));
+}
+
+static void get(const char *map, const void *key, void *ret)
+{
+	cr_assert_eq(bpf_map_lookup_elem(map_fd(map), key, ret), 0, "map '%s': %s", map,
+		     strerror(errno));
+}
+
+struct bl_packet_tunables packet_tunables(void)
+{
+	return (struct bl_packet_tunables)BL_PACKET_TUNABLES_DEFAULT;
+}
+
+struct bl_uplink packet_addresses(enum who who)
+{
+	struct bl_uplink value = {0};
+
+	cr_assert_eq(inet_pton(AF_INET, address_of(who, 4), value.ipv4.ipv4), 1);
+	cr_assert_eq(inet_pton(AF_INET6, address_of(who, 6), value.ipv6.ipv6), 1);
+	return value;
+}
+
+void packet_uplink(uint32_t ifindex, const struct bl_uplink *value)
+{
+	put("uplinks", &ifindex, value);
+}
+
+static void open_ports(uint8_t protocol, uint16_t port, bool is_reply)
+{
+	uint32_t bit = bl_packet_port_bit(protocol, port), index = bit / 64;
+	struct bl_packet_port_word word;
+
+	get("packet_ports", &index, &word);
+	if (is_reply)
+		word.reply |= 1ull << bit % 64;
+	else
+		word.destination |= 1ull << bit % 64;
+	put("packet_ports", &index, &word);
+}
+
+static void fill_node(const struct bl_packet_tunables *tunables)
+{
+	struct bl_uplink outer = packet_addresses(NODE), inner = packet_addresses(NODE_INNER);
+
+	outer.flags = BL_UPLINK_F_XDP_REDIRECT;
+	inner.flags = BL_UPLINK_F_XDP_REDIRECT;
+	packet_uplink(uplink, &outer);
+	packet_uplink(uplink_inner, &inner);
+	packet_next_hops_changed();
+	for (uint32_t port = tunables->snat_first; port <= tunables->snat_last; port++) {
+		open_ports(IPPROTO_TCP, (uint16_t)port, false);
+		open_ports(IPPROTO_UDP, (uint16_t)port, false);
+	}
+}
+
+void packet_up_with(struct bl_packet_tunables tunables)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	make_network();
+	xdp = xdp_bpf__open();
+	tc = tc_bpf__open();
+	cr_assert(xdp && tc);
+	shrink(xdp->obj);
+	*(struct bl_packet_tunables *)&xdp->rodata->tunables = tunables;
+	*(struct bl_packet_tunables *)&tc->rodata->tunables = tunables;
+	cr_assert_eq(xdp_bpf__load(xdp), 0, "the XDP program does not load");
+	share_maps();
+	cr_assert_eq(tc_bpf__load(tc), 0, "the tc programs do not load");
+	fill_node(&tunables);
+}
+
+void packet_up(void)
+{
+	packet_up_with(packet_tunables());
+}
+
+void packet_down(void)
+{
+	xdp_bpf__destroy(xdp);
+	tc_bpf__destroy(tc);
+	xdp = NULL;
+	tc = NULL;
+}
+
+static size_t clear(const char *map)
+{
+	uint8_t key[64];
+	size_t count = 0;
+
+	while (bpf_map_get_next_key(map_fd(map), NULL, key) == 0) {
+		cr_assert_eq(bpf_map_delete_elem(map_fd(map), key), 0);
+		count++;
+	}
+	return count;
+}
+
+static void clear_all(void)
+{
+	static const char *const maps[] = {"frontends4", "frontends6",  "flows4",     "flows6",
+					   "affinity",   "fragments4",  "fragments6", "sources4",
+					   "sources6",   "dsr_backends"};
+	uint64_t *zeros = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*zeros));
+
+	cr_assert_not_null(zeros);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		(void)clear(maps[i]);
+	for (uint32_t reason = 0; reason < BL_REASON_COUNT; reason++)
+		put("reasons", &reason, zeros);
+	free(zeros);
+}
+
+void everywhere(void (*body)(void))
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		setting = &settings[i];
+		body();
+		clear_all();
+	}
+}
+
+uint32_t packet_service(void)
+{
+	return ++last_service;
+}
+
+uint32_t packet_backend(uint32_t service_id, enum who who, uint16_t port)
+{
+	struct bl_backend backend = {
+		.port = htons(port),
+		.family = setting->family == 4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6,
+		.state = BL_BACKEND_READY,
+		.generation = 1,
+		.service_id = service_id,
+		.weight = 100,
+	};
+	uint32_t id = ++last_backend;
+
+	if (who == LOCAL_POD || who == OTHER_POD || who == NODE)
+		backend.flags = BL_BACKEND_F_LOCAL;
+	cr_assert_eq(inet_pton(setting->family == 4 ? AF_INET : AF_INET6,
+			       address_of(who, setting->family), &backend.address),
+		     1);
+	put("backends", &id, &backend);
+	open_ports((uint8_t)setting->protocol, port, true);
+	return id;
+}
+
+void packet_backend_state(uint32_t backend_id, enum bl_backend_state state)
+{
+	struct bl_backend backend;
+
+	get("backends", &backend_id, &backend);
+	backend.state = (uint8_t)state;
+	put("backends", &backend_id, &backend);
+}
+
+struct bl_slot_range packet_slots(const uint32_t *backend_ids, uint32_t count)
+{
+	struct bl_slot_range range = {.first = last_slot, .count = count};
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct bl_slot slot = {.backend_id = backend_ids[i]};
+
+		put("slots", &last_slot, &slot);
+		last_slot++;
+	}
+	return range;
+}
+
+struct bl_slot_range packet_maglev(const uint32_t *backend_ids, uint32_t count, uint32_t size)
+{
+	struct bl_slot_range range = {.first = last_maglev, .count = size};
+
+	for (uint32_t i = 0; i < size; i++) {
+		struct bl_maglev_entry entry = {.backend_id = backend_ids[i % count]};
+
+		put("maglev", &last_maglev, &entry);
+		last_maglev++;
+	}
+	return range;
+}
+
+void packet_frontend(enum who who, uint16_t port, const struct bl_frontend *frontend)
+{
+	bool is_address = port == 0;
+	uint8_t protocol = is_address ? 0 : (uint8_t)setting->protocol;
+	struct bl_frontend4_key key4 = {.port = htons(port), .protocol = protocol};
+	struct bl_frontend6_key key6 = {.port = htons(port), .protocol = protocol};
+	const char *text = address_of(who, setting->family);
+
+	if (setting->family == 4) {
+		cr_assert_eq(inet_pton(AF_INET, text, key4.address), 1);
+		put("frontends4", &key4, frontend);
+	} else {
+		cr_assert_eq(inet_pton(AF_INET6, text, key6.address), 1);
+		put("frontends6", &key6, frontend);
+	}
+	if (!is_address)
+		open_ports(protocol, port, false);
+}
+
+uint32_t packet_serve(enum who who, uint16_t port, uint16_t flags, const enum who *backends,
+		      uint32_t count, uint32_t *ret_backend_ids)
+{
+	struct bl_frontend frontend = {.service_id = packet_service(), .flags = flags};
+	uint32_t ids[16];
+
+	cr_assert_leq(count, 16);
+	for (uint32_t i = 0; i < count; i++) {
+		ids[i] = packet_backend(frontend.service_id, backends[i], POD_PORT);
+		if (ret_backend_ids)
+			ret_backend_ids[i] = ids[i];
+	}
+	frontend.external = packet_slots(ids, count);
+	frontend.affinity_timeout_s = flags & BL_FRONTEND_F_AFFINITY ? 3600 : 0;
+	packet_frontend(who, port, &frontend);
+	return frontend.service_id;
+}
+
+void packet_admit(uint32_t service_id, const char *text, uint32_t bits)
+{
+	struct bl_source4_key key4 = {.prefixlen = 32 + bits, .service_id = service_id};
+	struct bl_source6_key key6 = {.prefixlen = 32 + bits, .service_id = service_id};
+	struct bl_source value = {.admitted = 1};
+
+	if (inet_pton(AF_INET, text, key4.address) == 1) {
+		put("sources4", &key4, &value);
+		return;
+	}
+	cr_assert_eq(inet_pton(AF_INET6, text, key6.address), 1);
+	put("sources6", &key6, &value);
+}
+
+void packet_next_hops_changed(void)
+{
+	struct bl_packet_state state;
+	uint32_t zero = 0;
+
+	get("packet_state", &zero, &state);
+	state.next_hop_generation++;
+	put("packet_state", &zero, &state);
+}
+
+void packet_dsr_backend(enum who who, uint32_t service_id, uint32_t backend_id)
+{
+	struct bl_dsr_key key = {.service_id = service_id,
+				 .family = setting->family == 4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6};
+	struct bl_dsr_backend value = {.backend_id = backend_id};
+
+	cr_assert_eq(inet_pton(setting->family == 4 ? AF_INET : AF_INET6,
+			       address_of(who, setting->family), &key.address),
+		     1);
+	put("dsr_backends", &key, &value);
+}
+
+static enum verdict verdict_of(enum hook hook, uint32_t retval)
+{
+	if (hook == HOOK_XDP) {
+		cr_assert(retval == XDP_PASS || retval == XDP_DROP || retval == XDP_TX ||
+				  retval == XDP_REDIRECT,
+			  "verdict %u", retval);
+		if (retval == XDP_PASS || retval == XDP_DROP)
+			return retval == XDP_PASS ? PASSED : DROPPED;
+		return SENT;
+	}
+	cr_assert(retval == (uint32_t)-1 || retval == 2 || retval == 7, "verdict %u", retval);
+	if (retval == 7)
+		return SENT;
+	return retval == 2 ? DROPPED : PASSED;
+}
+
+void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome *ret)
+{
+	struct xdp_md md = {.data_end = (uint32_t)len, .ingress_ifindex = uplink};
+	struct __sk_buff skb = {.ifindex = uplink};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = (uint32_t)len,
+		    .data_out = ret->data, .data_size_out = sizeof(ret->data));
+	int fd = -1;
+
+	if (hook == HOOK_XDP) {
+		fd = bpf_program__fd(xdp->progs.bl_xdp);
+		opts.ctx_in = &md;
+		opts.ctx_size_in = sizeof(md);
+	} else {
+		fd = bpf_program__fd(hook == HOOK_TC_INGRESS ? tc->progs.bl_tc_ingress
+							     : tc->progs.bl_tc_egress);
+		opts.ctx_in = &skb;
+		opts.ctx_size_in = sizeof(skb);
+	}
+	cr_assert_eq(bpf_prog_test_run_opts(fd, &opts), 0, "%s: test run of %zu bytes: %s",
+		     setting->name, len, strerror(errno));
+	ret->verdict = verdict_of(hook, opts.retval);
+	ret->len = opts.data_size_out;
+	memset(&ret->seen, 0, sizeof(ret->seen));
+	if (ret->verdict != DROPPED)
+		frame_read(ret->data, ret->len, &ret->seen);
+}
+
+void packet_send(const struct frame *frame, struct outcome *ret)
+{
+	uint8_t data[FRAME_MAX];
+	size_t len = frame_make(data, setting->family, setting->protocol, frame);
+
+	packet_run(setting->hook, data, len, ret);
+}
+
+void packet_leave(const struct frame *frame, struct outcome *ret)
+{
+	uint8_t data[FRAME_MAX];
+	size_t len = frame_make(data, setting->family, setting->protocol, frame);
+
+	packet_run(HOOK_TC_EGRESS, data, len, ret);
+}
+
+static const void *flow_key(const struct ends *ends, struct bl_flow4_key *key4,
+			    struct bl_flow6_key *key6)
+{
+	memset(key4, 0, sizeof(*key4));
+	memset(key6, 0, sizeof(*key6));
+	key4->source_port = key6->source_port = htons(ends->from_port);
+	key4->destination_port = key6->destination_port = htons(ends->to_port);
+	key4->protocol = key6->protocol = (uint8_t)setting->protocol;
+	if (setting->family == 4) {
+		cr_assert_eq(inet_pton(AF_INET, ends->from, key4->source), 1);
+		cr_assert_eq(inet_pton(AF_INET, ends->to, key4->destination), 1);
+		return key4;
+	}
+	cr_assert_eq(inet_pton(AF_INET6, ends->from, key6->source), 1);
+	cr_assert_eq(inet_pton(AF_INET6, ends->to, key6->destination), 1);
+	return key6;
+}
+
+static const char *flows(void)
+{
+	return setting->family == 4 ? "flows4" : "flows6";
+}
+
+bool packet_flow(const struct ends *ends, struct bl_flow *ret)
+{
+	struct bl_flow4_key key4;
+	struct bl_flow6_key key6;
+
+	return bpf_map_lookup_elem(map_fd(flows()), flow_key(ends, &key4, &key6), ret) == 0;
+}
+
+void packet_flow_put(const struct ends *ends, const struct bl_flow *flow)
+{
+	struct bl_flow4_key key4;
+	struct bl_flow6_key key6;
+
+	put(flows(), flow_key(ends, &key4, &key6), flow);
+}
+
+size_t packet_flow_count(void)
+{
+	uint8_t key[64], next[64];
+	size_t count = 0;
+	void *from = NULL;
+
+	while (bpf_map_get_next_key(map_fd(flows()), from, next) == 0) {
+		memcpy(key, next, sizeof(key));
+		from = key;
+		count++;
+	}
+	return count;
+}
+
+uint64_t packet_reason(enum bl_reason reason)
+{
+	uint32_t key = reason;
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = calloc((size_t)cpus, sizeof(*values)), sum = 0;
+
+	cr_assert_not_null(values);
+	get("reasons", &key, values);
+	for (int i = 0; i < cpus; i++)
+		sum += values[i];
+	free(values);
+	return sum;
+}
+
+void assert_ends(const struct outcome *outcome, enum who from, uint32_t from_port, enum who to,
+		 uint32_t to_port, const char *what)
+{
+	const struct seen *seen = &outcome->seen;
+
+	cr_assert_null(seen->wrong, "%s, %s: wrong %s", setting->name, what, seen->wrong);
+	cr_assert_str_eq(seen->from, address_of(from, setting->family), "%s, %s: source",
+			 setting->name, what);
+	cr_assert_str_eq(seen->to, address_of(to, setting->family), "%s, %s: destination",
+			 setting->name, what);
+	cr_assert_eq(seen->from_port, from_port, "%s, %s: source port %u, not %u", setting->name,
+		     what, seen->from_port, from_port);
+	cr_assert_eq(seen->to_port, to_port, "%s, %s: destination port %u, not %u", setting->name,
+		     what, seen->to_port, to_port);
+}
+
+void assert_unchanged(const struct outcome *outcome, const uint8_t *data, size_t len,
+		      const char *what)
+{
+	cr_assert_eq(outcome->verdict, PASSED, "%s, %s: not passed", setting->name, what);
+	cr_assert_eq(outcome->len, len, "%s, %s: %zu bytes, not %zu", setting->name, what,
+		     outcome->len, len);
+	cr_assert_eq(memcmp(outcome->data, data, len), 0, "%s, %s: changed", setting->name, what);
+}
