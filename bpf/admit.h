@@ -101,7 +101,7 @@ static __always_inline enum bl_reason bl_admit_backend(const struct bl_tuple *tu
 		return BL_REASON_AFFINITY_HIT;
 	reason = bl_admit_slot(tuple, frontend, ret);
 	if (reason == BL_REASON_TRANSLATED)
-		bl_affinity_store(&key, ret, now_ns);
+		bl_affinity_store(&key, &frontend->external, ret, now_ns);
 	return reason;
 }
 
