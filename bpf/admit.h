@@ -30,13 +30,16 @@ static __always_inline bool bl_admit_source(const struct bl_tuple *tuple, __u32 
 {
 	struct bl_source4_key key4 = {.prefixlen = 64, .service_id = service_id};
 	struct bl_source6_key key6 = {.prefixlen = 160, .service_id = service_id};
+	const struct bl_source_range *source;
 
 	if (tuple->family == BL_FAMILY_IPV4) {
 		__builtin_memcpy(key4.address, tuple->source.ipv4, sizeof(key4.address));
-		return bpf_map_lookup_elem(&sources4, &key4);
+		source = bpf_map_lookup_elem(&sources4, &key4);
+	} else {
+		__builtin_memcpy(key6.address, tuple->source.ipv6, sizeof(key6.address));
+		source = bpf_map_lookup_elem(&sources6, &key6);
 	}
-	__builtin_memcpy(key6.address, tuple->source.ipv6, sizeof(key6.address));
-	return bpf_map_lookup_elem(&sources6, &key6);
+	return source && source->admitted;
 }
 
 /* The same on every node, so that another one finds the same place in the same table. */

@@ -60,7 +60,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, BL_SOURCES_MAX);
 	__type(key, struct bl_source4_key);
-	__type(value, struct bl_source);
+	__type(value, struct bl_source_range);
 } sources4 SEC(".maps");
 
 struct {
@@ -68,7 +68,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, BL_SOURCES_MAX);
 	__type(key, struct bl_source6_key);
-	__type(value, struct bl_source);
+	__type(value, struct bl_source_range);
 } sources6 SEC(".maps");
 
 struct {

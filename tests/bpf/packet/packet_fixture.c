@@ -339,7 +339,7 @@ void packet_admit(uint32_t service_id, const char *text, uint32_t bits)
 {
 	struct bl_source4_key key4 = {.prefixlen = 32 + bits, .service_id = service_id};
 	struct bl_source6_key key6 = {.prefixlen = 32 + bits, .service_id = service_id};
-	struct bl_source value = {.admitted = 1};
+	struct bl_source_range value = {.admitted = 1};
 
 	if (inet_pton(AF_INET, text, key4.address) == 1) {
 		put("sources4", &key4, &value);
