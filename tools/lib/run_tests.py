@@ -2,8 +2,8 @@
 """Builds beeline, runs its tests and adds up their results.
 
 Every part yields results of single test cases, whatever runs them: Criterion and unittest through
-meson, pytest, libFuzzer, clang-format, clang-tidy. Parts run in three tracks side by side, since
-fuzzing takes a fixed time however fast the machine is.
+meson, pytest, libFuzzer, clang-format, clang-tidy. Parts run in four tracks side by side, since
+fuzzing takes a fixed time however fast the machine is, and a guest has one processor.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import xml.etree.ElementTree as ElementTree
 import build
 
 OUTPUT_SHOWN = 12000  # characters of a failed test's output
+VM_SKIPPED = 77  # tests/vm/run has no guest here
 
 
 class Board:
@@ -150,6 +151,39 @@ def part_bpf(board):
     run_suite(board, "build", "bpf")
 
 
+def bpf_programs():
+    """Paths of the test programs of suite `bpf`."""
+    with open(os.path.join(build.path("build"), "meson-info", "intro-tests.json"),
+              encoding="utf-8") as tests:
+        return [test["cmd"][0] for test in json.load(tests)
+                if any(suite.split(":")[-1] == "bpf" for suite in test["suite"])]
+
+
+def part_vm(board, nice=0):
+    """Suite `bpf` on Debian's own kernel, one program after the other: the guest is emulated."""
+    programs = bpf_programs()
+    environment = dict(os.environ, BEELINE_VM_SECONDS="900")
+    status, output = board.run(
+        ["tests/vm/run", "tests/vm/run_each", "150", *programs], environment, nice)
+    if status == VM_SKIPPED:
+        board.say(f"vm: {output.strip()}")
+        return
+    passed = failed = 0
+    report = []
+    parts = re.split(r"^vm-test-status: (\d+) (.+)$", output.replace("\r", ""), flags=re.M)
+    for text, code, name in zip(parts[0::3], parts[1::3], parts[2::3]):
+        good, bad = count_cases({"stdout": text, "result": "OK" if code == "0" else "FAIL"})
+        passed += good
+        failed += bad
+        if bad:
+            report.append(f"--- {os.path.basename(name)}: ended with {code}\n{text}")
+    missing = len(programs) - len(parts) // 3
+    if missing or status != 0:
+        failed += max(missing, 1)
+        report.append(f"the guest ended with {status}, {missing} programs did not\n{parts[-1]}")
+    board.add("vm", passed, failed, "\n".join(report))
+
+
 def own_sources(endings, folders=("bpf", "include", "tests", "user", "tools")):
     for folder in folders:
         for root, _, names in os.walk(os.path.join(build.TREE, folder)):
@@ -257,18 +291,30 @@ def part_tidy(board, nice=0):
 PARTS = {
     "unit": "unit tests (Criterion)",
     "bpf": "the real programs in the kernel (root)",
+    "vm": "the same on Debian 12's own kernel, in QEMU (root); skipped where there is no QEMU",
     "lint": "layers, style, clang-format",
     "e2e": "several nodes with the real agent and real clients (root)",
     "san": "unit and bpf tests with the address and undefined-behaviour sanitizers (root)",
     "fuzz": "libFuzzer, BEELINE_FUZZ_SECONDS (60) each",
     "tidy": "clang-tidy",
 }
-NEED_ROOT = {"bpf", "e2e", "san"}
+NEED_ROOT = {"bpf", "vm", "e2e", "san"}
 
 
 def tracks_of(board, parts):
     """Lists of steps that run one after the other; the lists run side by side."""
+    built = threading.Event()
     clang_built = threading.Event()
+
+    def own_build():
+        try:
+            update_build(board, "build")
+        finally:
+            built.set()
+
+    def vm():
+        built.wait()
+        part_vm(board, 5)
 
     def clang_build():
         try:
@@ -281,8 +327,8 @@ def tracks_of(board, parts):
         part_fuzz(board)
 
     front = []
-    if parts & {"unit", "bpf", "lint", "e2e"}:
-        front.append(lambda: update_build(board, "build"))
+    if parts & {"unit", "bpf", "vm", "lint", "e2e"}:
+        front.append(own_build)
     for name, step in (("unit", part_unit), ("lint", part_lint), ("bpf", part_bpf),
                        ("e2e", part_e2e)):
         if name in parts:
@@ -294,7 +340,7 @@ def tracks_of(board, parts):
         behind.append(lambda: part_san(board, 5))
     if "tidy" in parts:
         behind.append(lambda: part_tidy(board, 5))
-    return [front, behind, [fuzz] if "fuzz" in parts else []]
+    return [front, behind, [fuzz] if "fuzz" in parts else [], [vm] if "vm" in parts else []]
 
 
 def walk(board, track):
