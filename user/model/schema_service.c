@@ -128,7 +128,10 @@ static const struct bl_field spec_fields[] = {
 	 .help = "Local: clients in the cluster reach pods of their node only"},
 	{BL_NAME("trafficDistribution"), .type = BL_FIELD_ENUM, AT(traffic_distribution),
 	 .names = distribution_names,
-	 .help = "PreferSameZone, PreferSameNode: prefer near pods while there are any"},
+	 .help = "PreferSameZone, PreferSameNode: prefer near pods while there are any (the "
+		 "annotation "
+		 "service.kubernetes.io/topology-mode counts only for hints that EndpointSlices "
+		 "bring)"},
 };
 
 static const struct bl_type type_spec = {

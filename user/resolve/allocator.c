@@ -255,20 +255,25 @@ void bl_allocate_release(struct bl_allocator *allocator, const char *ns, const c
 
 void bl_allocator_forget_unclaimed(struct bl_allocator *allocator)
 {
-	struct bl_allocation *unclaimed;
+	struct bl_allocation *unclaimed = NULL;
+	size_t cursor = 0;
+	void *value;
 
-	do {
-		size_t cursor = 0;
-		void *value;
+	/* First listed, then released: a map moves its entries when one is taken out. */
+	while (bl_map_next(allocator->allocations, &cursor, NULL, NULL, &value)) {
+		struct bl_allocation *allocation = value;
 
-		unclaimed = NULL;
-		while (!unclaimed &&
-		       bl_map_next(allocator->allocations, &cursor, NULL, NULL, &value))
-			if (!((struct bl_allocation *)value)->claimed)
-				unclaimed = value;
-		if (unclaimed)
-			release(allocator, unclaimed);
-	} while (unclaimed);
+		if (!allocation->claimed) {
+			allocation->next = unclaimed;
+			unclaimed = allocation;
+		}
+	}
+	while (unclaimed) {
+		struct bl_allocation *next = unclaimed->next;
+
+		release(allocator, unclaimed);
+		unclaimed = next;
+	}
 }
 
 bool bl_allocator_is_dirty(const struct bl_allocator *allocator)

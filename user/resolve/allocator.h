@@ -16,8 +16,9 @@ struct bl_port_allocation {
 
 /* What one Service has. */
 struct bl_allocation {
-	char *name;   /* "namespace/name", owned */
-	bool claimed; /* false: restored, and its Service has not turned up yet */
+	char *name;                 /* "namespace/name", owned */
+	bool claimed;               /* false: restored, and its Service has not turned up yet */
+	struct bl_allocation *next; /* of a list that is being released; borrowed */
 	struct bl_addr addresses[2];
 	size_t address_count;
 	struct bl_port_allocation *ports; /* owned */

@@ -135,7 +135,9 @@ static int copy_strings(struct gathering *gathering, const struct bl_strings *st
 	return 0;
 }
 
-/* The hints that the EndpointSlice controller would give for trafficDistribution. */
+/* The hints that the EndpointSlice controller would give for trafficDistribution. Those of the
+ * annotation service.kubernetes.io/topology-mode: Auto depend on the processors of all nodes of
+ * each zone, so they count where slices bring them, and are not computed for pods. */
 static int hint_endpoint(struct gathering *gathering, struct bl_resolved_endpoint *endpoint)
 {
 	enum bl_traffic_distribution wanted = gathering->service->spec.traffic_distribution;
@@ -174,9 +176,12 @@ static int add_pod_address(struct gathering *gathering, const struct bl_pod *pod
 	endpoint->ready = state->ready || gathering->publish;
 	endpoint->serving = state->serving;
 	endpoint->terminating = state->terminating;
+	endpoint->selected = true;
 	r = copy_text(gathering, pod->spec.node_name, &endpoint->node);
 	if (r == 0)
 		r = copy_text(gathering, pod->object.meta.name, &endpoint->pod);
+	if (r == 0)
+		r = copy_text(gathering, pod->object.meta.uid, &endpoint->pod_uid);
 	if (r == 0 && subdomain && strcmp(subdomain, service_name) == 0)
 		r = copy_text(gathering, pod->spec.hostname, &endpoint->hostname);
 	if (r == 0)

@@ -53,7 +53,7 @@ static bool has_any_port(const struct packing *packing, const struct bl_resolved
 
 static bool is_shown(const struct packing *packing, const struct bl_resolved_endpoint *endpoint)
 {
-	return endpoint->address.family == first_family(packing) &&
+	return endpoint->selected && endpoint->address.family == first_family(packing) &&
 	       (endpoint->ready || !endpoint->terminating) && has_any_port(packing, endpoint);
 }
 
@@ -88,6 +88,7 @@ static void add_address(struct packing *packing, const struct bl_resolved_endpoi
 		address->target.kind = "Pod";
 		address->target.ns = packing->endpoints->object.meta.ns;
 		address->target.name = copy_text(packing, endpoint->pod);
+		address->target.uid = copy_text(packing, endpoint->pod_uid);
 	}
 }
 

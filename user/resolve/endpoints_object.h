@@ -9,7 +9,8 @@
 #define BL_ENDPOINTS_MANAGER "beeline"
 
 /*
- * Of the Service's first family, as the endpoints controller does; terminating endpoints are left
+ * The pods that the selector finds, and nothing that slices add to them. Of the Service's first
+ * family, as the endpoints controller does; terminating endpoints are left
  * out unless they are published. Addresses that share all their ports share a subset. The object
  * has one reference, and a label that says who made it: bl_resolve reads Endpoints only of Services
  * without selector, so one that is put in the store serves on when the selector goes.

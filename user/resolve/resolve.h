@@ -124,6 +124,8 @@ struct bl_resolved_endpoint {
 	const char *node;
 	const char *zone;
 	const char *pod;
+	const char *pod_uid;                 /* NULL: unknown */
+	bool selected;                       /* a pod that the selector finds */
 	const struct bl_strings *hint_zones; /* NULL: no hints */
 	const struct bl_strings *hint_nodes;
 	/* Port number of each Service port, in the order of spec.ports, 0 where this endpoint has
