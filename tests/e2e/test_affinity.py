@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """sessionAffinity: ClientIP, its time-out, and switching it on and off."""
 
-import json
-import os
 import time
 
 import pytest
 
-from lab import system
 from lab.traffic import FAILED, answers, wait_for_answers
 from objects import HTTP, NODE_PORT, VIP, names, put_service
 
@@ -18,22 +15,9 @@ def with_timeout(seconds):
     return {**STICKY, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": seconds}}}
 
 
-def wait_until_known(client):
-    """Waits until the agent has found the client's namespace, after which its address is the key;
-    at that moment a client that came earlier may change its pod once."""
-    path = os.path.join(client.node.bpffs, "netns_pods")
-    octets = [int(part) for part in client.addresses[0].split(".")]
-
-    def known():
-        rows = json.loads(client.node.output("bpftool", "-j", "map", "dump", "pinned", path))
-        return any(row["formatted"]["value"]["ipv4"]["ipv4"] == octets for row in rows)
-
-    system.wait_until(known, 5, 0.05, f"the agent to find '{client.name}'")
-
-
 def wait_for_one(client, address=VIP, port=80):
     """Waits until the service answers; returns the pod that every call got."""
-    wait_until_known(client)
+    client.wait_until_known()
     deadline = time.monotonic() + 5
     while True:
         counter = answers(client, address, 15, port)

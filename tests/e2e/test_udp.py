@@ -43,8 +43,9 @@ class UdpClient:
                 assert tuple(peer) == self.target, "the answer came from elsewhere"
         except OSError as error:
             assert error.errno in (errno.ETIMEDOUT, errno.ECONNREFUSED, errno.ECONNABORTED,
-                                   errno.EDESTADDRREQ, errno.ENOTCONN, errno.EPIPE), error
-            if error.errno not in (errno.ETIMEDOUT, errno.ECONNREFUSED):
+                                   errno.EDESTADDRREQ, errno.ENOTCONN, errno.EPIPE,
+                                   errno.ENETUNREACH), error
+            if error.errno not in (errno.ETIMEDOUT, errno.ECONNREFUSED, errno.ENETUNREACH):
                 self.close()
                 try:
                     self.open()

@@ -11,6 +11,7 @@ not rewritten fails at once with 'network is unreachable'. Every process of a me
 node's pods are below the node's.
 """
 
+import json
 import os
 import select
 import signal
@@ -144,6 +145,18 @@ class Pod(Member):
 
     def withdraw(self):
         self.lab.withdraw(self.manifest_file)
+
+    def wait_until_known(self):
+        """Waits until the agent has found this pod's namespace, after which its address is the key
+        of session affinity; at that moment a client that came earlier may change its pod once."""
+        path = os.path.join(self.node.bpffs, "netns_pods")
+        octets = [int(part) for part in self.addresses[0].split(".")]
+
+        def known():
+            rows = json.loads(self.node.output("bpftool", "-j", "map", "dump", "pinned", path))
+            return any(row["formatted"]["value"]["ipv4"]["ipv4"] == octets for row in rows)
+
+        system.wait_until(known, 5, 0.05, f"the agent to find '{self.name}'")
 
 
 class Agent:
