@@ -84,6 +84,9 @@ static void on_ready(void *userdata)
 	bl_log(BL_LOG_NOTICE, "ready: %zu services, %u frontends and %u backends in %s maps",
 	       bl_store_count(agent->store, BL_KIND_SERVICE), counts.frontends4 + counts.frontends6,
 	       counts.backends, bl_datapath_was_adopted(agent->datapath) ? "adopted" : "new");
+	/* Not before: the canary frontend of adopted maps leads to the agent before us. */
+	if (agent->canary && agent->settings.config.cgroup)
+		bl_canary_start(agent->canary, agent->settings.config.cgroup);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu services in force",
 			 bl_store_count(agent->store, BL_KIND_SERVICE));
 }
@@ -279,11 +282,20 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 		.node = agent->node,
 		.problems = agent->problems,
 	};
+	const struct bl_hooks_config hooks = {
+		.loop = agent->loop,
+		.settings = &agent->settings,
+		.datapath = agent->datapath,
+		.problems = agent->problems,
+	};
 	int r = make_canary(agent, &config.canary, err);
 
 	if (r < 0)
 		return r;
-	r = bl_reconcile_new(&config, &agent->reconcile);
+	if (!agent->settings.config.dry_run)
+		r = bl_hooks_new(&hooks, &agent->hooks);
+	if (r >= 0)
+		r = bl_reconcile_new(&config, &agent->reconcile);
 	netns.reconcile = agent->reconcile;
 	if (r >= 0)
 		r = bl_netns_pods_new(&netns, &agent->netns_pods);
@@ -357,6 +369,7 @@ static void agent_done(struct bl_agent *agent)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);
+	bl_hooks_free(agent->hooks);
 	bl_canary_free(agent->canary);
 	bl_node_watch_free(agent->node);
 	bl_catalog_free(agent->catalog);
@@ -384,8 +397,6 @@ int bl_agent_run(const struct bl_agent_config *config)
 		agent_done(&agent);
 		return r == -EPERM || r == -EACCES ? BL_EXIT_NEEDS_PRIVILEGE : BL_EXIT_FAILURE;
 	}
-	if (agent.canary && agent.settings.config.cgroup)
-		bl_canary_start(agent.canary, agent.settings.config.cgroup);
 	bl_log(BL_LOG_INFO, "agent of node '%s' serves '%s'", bl_node_watch_facts(agent.node)->name,
 	       agent.settings.config.socket);
 	r = sd_event_loop(agent.loop);

@@ -179,6 +179,8 @@ static void child_main(const struct bl_canary *canary)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (write(canary->cgroup_procs, "0", 1) != 1)
 		_exit(OUTCOME_NO_CGROUP);
+	/* Nor may it hold a lock in between. */
+	(void)close_range(3, ~0u, 0);
 	_exit(dial(canary));
 }
 

@@ -46,8 +46,11 @@ static struct json_object *datapath(const struct bl_agent *agent)
 	if (bl_datapath_programs(agent->datapath, &programs, &count) < 0)
 		count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *item = json_object_new_object();
+		struct json_object *item;
 
+		if (!bl_hooks_is_wanted(&agent->settings, &programs[i]))
+			continue;
+		item = json_object_new_object();
 		add_text(item, "name", programs[i].name);
 		add_text(item, "hook", programs[i].hook);
 		add_bool(item, "attached", programs[i].attached);

@@ -11,6 +11,7 @@
 #include "agent/canary.h"
 #include "agent/catalog.h"
 #include "agent/config.h"
+#include "agent/hooks.h"
 #include "agent/netns_pods.h"
 #include "agent/node.h"
 #include "agent/problems.h"
@@ -37,6 +38,7 @@ struct bl_agent {
 	struct bl_datapath *datapath;
 	struct bl_plan *plan;
 	struct bl_canary *canary; /* NULL in a dry run */
+	struct bl_hooks *hooks;   /* likewise */
 	struct bl_reconcile *reconcile;
 	struct bl_netns_pods *netns_pods;
 	struct bl_watches *watches;

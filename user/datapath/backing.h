@@ -33,6 +33,8 @@ struct bl_datapath_backing {
 				  struct bl_backend_stats *ret);
 	int (*read_programs)(struct bl_datapath *datapath,
 			     const struct bl_program_status **ret_items, size_t *ret_count);
+	int (*attach_again)(struct bl_datapath *datapath, const struct bl_datapath_config *config,
+			    struct bl_err *err);
 	void (*free)(struct bl_datapath *datapath);
 };
 

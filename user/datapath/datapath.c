@@ -180,3 +180,9 @@ int bl_datapath_programs(struct bl_datapath *datapath, const struct bl_program_s
 {
 	return datapath->backing->read_programs(datapath, ret_items, ret_count);
 }
+
+int bl_datapath_attach_again(struct bl_datapath *datapath, const struct bl_datapath_config *config,
+			     struct bl_err *err)
+{
+	return datapath->backing->attach_again(datapath, config, err);
+}

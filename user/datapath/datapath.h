@@ -33,8 +33,8 @@ void bl_datapath_config_init(struct bl_datapath_config *config);
 /*
  * Loads, pins and attaches; or, when the folder holds maps of this ABI version, adopts them and
  * replaces the programs behind their links in one step each. -EEXIST when the maps are of another
- * version (err says how to mend), -EPERM, -ENOTSUP (kernel too old; err names the feature).
- * On failure of a first load nothing is left behind.
+ * version (err says how to mend), -EBUSY when another process has it open, -EPERM, -ENOTSUP (kernel
+ * too old; err names the feature). On failure of a first load nothing is left behind.
  */
 int bl_datapath_open(const struct bl_datapath_config *config, struct bl_datapath **ret,
 		     struct bl_err *err);
@@ -46,6 +46,11 @@ BL_DEFINE_CLEANUP(struct bl_datapath *, bl_datapath_close);
 /* Detaches and unpins all that the folder holds, and removes it. 0 when there was nothing; also 0,
  * with a warning in err, when the folder is kept because something else is in it. */
 int bl_datapath_unload(const struct bl_datapath_config *config, struct bl_err *err);
+
+/* Puts programs that somebody took away from their hooks in force again; `config` as for the open.
+ * The maps stay as they are. */
+int bl_datapath_attach_again(struct bl_datapath *datapath, const struct bl_datapath_config *config,
+			     struct bl_err *err);
 
 bool bl_datapath_was_adopted(const struct bl_datapath *datapath);
 /* Sizes of the maps as they are: adopted maps keep theirs, whatever the configuration says. */

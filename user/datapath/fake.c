@@ -231,6 +231,15 @@ static int fake_read_programs(struct bl_datapath *datapath,
 	return 0;
 }
 
+static int fake_attach_again(struct bl_datapath *datapath, const struct bl_datapath_config *config,
+			     struct bl_err *err)
+{
+	(void)datapath;
+	(void)config;
+	(void)err;
+	return 0;
+}
+
 static void fake_free(struct bl_datapath *datapath)
 {
 	struct fake *fake = (struct fake *)datapath;
@@ -261,6 +270,7 @@ static const struct bl_datapath_backing fake_backing = {
 	.read_service_stats = fake_read_service_stats,
 	.read_backend_stats = fake_read_backend_stats,
 	.read_programs = fake_read_programs,
+	.attach_again = fake_attach_again,
 	.free = fake_free,
 };
 

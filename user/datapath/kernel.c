@@ -26,9 +26,13 @@ static void kernel_free(struct bl_datapath *datapath)
 		(void)close(kernel->find_stale_fd);
 	if (kernel->destroy_udp_fd >= 0)
 		(void)close(kernel->destroy_udp_fd);
+	bl_close_p(&kernel->lock_fd);
 	free(kernel->bpffs);
 	free(kernel);
 }
+
+static int kernel_attach_again(struct bl_datapath *datapath,
+			       const struct bl_datapath_config *config, struct bl_err *err);
 
 static const struct bl_datapath_backing kernel_backing = {
 	.set_frontends = bl_kernel_set_frontends,
@@ -43,6 +47,7 @@ static const struct bl_datapath_backing kernel_backing = {
 	.read_service_stats = bl_kernel_read_service_stats,
 	.read_backend_stats = bl_kernel_read_backend_stats,
 	.read_programs = bl_kernel_read_programs,
+	.attach_again = kernel_attach_again,
 	.free = kernel_free,
 };
 
@@ -64,6 +69,7 @@ static int kernel_new(const struct bl_datapath_config *config, struct bl_kernel 
 	}
 	kernel->base.backing = &kernel_backing;
 	kernel->maps = (struct bl_map_set)BL_MAP_SET_INIT;
+	kernel->lock_fd = -1;
 	kernel->find_stale_fd = -1;
 	kernel->destroy_udp_fd = -1;
 	kernel->cpu_count = (unsigned int)cpus;
@@ -228,6 +234,30 @@ static int adopt(struct bl_kernel *kernel, const struct bl_datapath_config *conf
 	return bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
 }
 
+/* The programs are not kept once they are attached, so that they have to be loaded once more. */
+static int kernel_attach_again(struct bl_datapath *datapath,
+			       const struct bl_datapath_config *config, struct bl_err *err)
+{
+	struct bl_kernel *kernel = (struct bl_kernel *)datapath;
+	_cleanup_(bl_load_free) struct sock_bpf *object = NULL;
+	_cleanup_close_ int cgroup_fd = -1;
+	struct bl_abi abi;
+	bool made;
+	int r;
+
+	r = read_abi(kernel->maps.fds[BL_MAP_ID_ABI], kernel->bpffs, &abi, err);
+	if (r == 0)
+		r = bl_mounts_open_cgroup(config->cgroup, &cgroup_fd, &kernel->cgroup_id, err);
+	if (r == 0)
+		r = bl_pin_make_folder(kernel->bpffs, &made, err);
+	if (r == 0)
+		r = bl_load(config, abi.host_netns_cookie, &kernel->maps, &object, err);
+	if (r == 0)
+		r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
+	(void)malloc_trim(0);
+	return r;
+}
+
 static int write_abi(int fd, uint64_t cookie, struct bl_err *err)
 {
 	struct bl_abi abi = {
@@ -323,7 +353,6 @@ int bl_datapath_open(const struct bl_datapath_config *config, struct bl_datapath
 {
 	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = NULL;
 	_cleanup_close_ int cgroup_fd = -1;
-	_cleanup_close_ int lock_fd = -1;
 	struct bl_kernel *kernel;
 	bool made;
 	int r;
@@ -341,7 +370,7 @@ int bl_datapath_open(const struct bl_datapath_config *config, struct bl_datapath
 	r = bl_pin_make_folder(kernel->bpffs, &made, err);
 	if (r < 0)
 		return r;
-	r = bl_pin_lock(kernel->bpffs, &lock_fd, err);
+	r = bl_pin_lock(kernel->bpffs, &kernel->lock_fd, err);
 	if (r < 0)
 		return r;
 	r = load_into_folder(kernel, config, cgroup_fd, made, err);

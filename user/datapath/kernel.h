@@ -66,6 +66,7 @@ struct bl_kernel {
 	struct bl_datapath base;
 	struct bl_map_set maps; /* the mapped arrays own duplicates */
 	char *bpffs;
+	int lock_fd; /* holds the folder: one writer; -1: only looking */
 	uint64_t cgroup_id;
 	int find_stale_fd;      /* program; -1: not in this kernel */
 	int destroy_udp_fd;     /* likewise */

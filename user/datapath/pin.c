@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,6 +13,9 @@
 #include <unistd.h>
 
 #define LINKS "links"
+/* An agent that was told to stop a moment ago, or a load, is waited for. */
+#define LOCK_WAIT_MS 2000
+#define LOCK_STEP_MS 20
 
 static int map_path(const char *dir, enum bl_map_id id, char ret[static BL_PIN_PATH])
 {
@@ -56,9 +60,16 @@ int bl_pin_lock(const char *dir, int *ret_fd, struct bl_err *err)
 
 	if (fd < 0)
 		return bl_err_set(err, -errno, "cannot open folder '%s': %m", dir);
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;) {
+		if (errno != EINTR && errno != EWOULDBLOCK)
 			return bl_err_set(err, -errno, "cannot lock folder '%s': %m", dir);
+		if (waited >= LOCK_WAIT_MS)
+			return bl_err_set(err, -EBUSY,
+					  "another beeline uses '%s': stop its agent, or name "
+					  "another folder with --bpffs",
+					  dir);
+		waited += LOCK_STEP_MS;
+		(void)poll(NULL, 0, LOCK_STEP_MS);
 	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;

@@ -15,7 +15,8 @@
 
 /* Makes DIR and DIR/links; `ret_made` says whether DIR is new. */
 int bl_pin_make_folder(const char *dir, bool *ret_made, struct bl_err *err);
-/* Holds the folder against others that load or unload, until the descriptor is closed. -ENOENT. */
+/* Holds the folder against others that load, unload or run, until the descriptor is closed.
+ * -ENOENT, -EBUSY when somebody else holds it and goes on doing so. */
 int bl_pin_lock(const char *dir, int *ret_fd, struct bl_err *err);
 /* Removes all known names; then the folder, unless something else is in it (-ENOTEMPTY). -ENOENT
  * when there is no folder. */

@@ -209,6 +209,53 @@ Test(life, without_refuse_bind_no_program_watches_binds)
 	(void)bl_datapath_close(datapath);
 }
 
+Test(life, one_process_at_a_time_writes_and_others_may_look)
+{
+	struct bl_datapath *datapath = place_open(), *second = NULL;
+	uint32_t link_id = pinned_link_id("bl_connect4");
+	struct bl_err err = {0};
+
+	cr_expect_eq(bl_datapath_open(&place, &second, &err), -EBUSY);
+	cr_expect(strstr(err.text, PLACE_BPFFS), "%s", err.text);
+	cr_expect_eq(bl_datapath_unload(&place, &err), -EBUSY);
+	cr_expect_eq(pinned_link_id("bl_connect4"), link_id);
+	cr_assert_eq(bl_datapath_open_read_only(&place, &second, &err), 0, "%s", err.text);
+	(void)bl_datapath_close(second);
+	(void)bl_datapath_close(datapath);
+	cr_expect_eq(bl_datapath_unload(&place, &err), 0, "%s", err.text);
+}
+
+static bool all_attached(struct bl_datapath *datapath)
+{
+	const struct bl_program_status *status;
+	size_t count;
+	bool all = true;
+
+	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		all &= status[i].attached;
+	return all;
+}
+
+Test(life, programs_that_were_taken_off_their_hooks_are_put_back)
+{
+	_cleanup_close_ int server = listen_on("127.0.0.1", 8080);
+	struct bl_datapath *datapath = place_open();
+	_cleanup_close_ int link = bpf_obj_get(PLACE_BPFFS "/links/bl_connect4");
+	struct bl_err err = {0};
+
+	cr_assert_eq(web_apply(datapath, &web4, NULL), 0);
+	cr_assert_eq(bpf_link_detach(link), 0);
+	cr_assert_eq(unlink(PLACE_BPFFS "/links/bl_getpeername6"), 0);
+	cr_expect_not(all_attached(datapath));
+	cr_expect_eq(child_wait(child_start(dial_web4, NULL)), ENETUNREACH);
+
+	cr_assert_eq(bl_datapath_attach_again(datapath, &place, &err), 0, "%s", err.text);
+	cr_expect(all_attached(datapath));
+	cr_expect_eq(child_wait(child_start(dial_web4, NULL)), 0);
+	(void)bl_datapath_close(datapath);
+}
+
 Test(life, maps_of_another_version_are_refused_with_advice)
 {
 	struct bl_datapath *datapath = bl_datapath_close(place_open());
