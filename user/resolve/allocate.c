@@ -101,6 +101,32 @@ static bool needs_no_cidr(const struct bl_service *service)
 	return bl_service_is_headless(service) && service->spec.selector.count == 0;
 }
 
+/* Whoever had an address keeps it when the range is moved: clients know it. */
+static bool had_address(const struct request *request, const struct bl_addr *address)
+{
+	for (size_t i = 0; request->old && i < request->old->address_count; i++)
+		if (bl_addr_equal(&request->old->addresses[i], address))
+			return true;
+	return false;
+}
+
+static bool had_port(const struct request *request, int32_t number)
+{
+	for (size_t i = 0; request->old && i < request->old->port_count; i++)
+		if (request->old->ports[i].node_port == number)
+			return true;
+	return request->old && request->old->health_check_port == number;
+}
+
+static bool keeps_address(const struct request *request, size_t i)
+{
+	const char *asked = asked_address(request->service, i);
+	struct bl_addr address;
+
+	return asked && bl_addr_parse_lenient(asked, &address) == 0 &&
+	       had_address(request, &address);
+}
+
 static int check_families(struct request *request)
 {
 	if (request->policy == BL_IP_FAMILY_POLICY_REQUIRE_DUAL_STACK && request->family_count < 2)
@@ -111,7 +137,8 @@ static int check_families(struct request *request)
 		return refuse(request, -EINVAL, "spec.ipFamilyPolicy", "SingleStack",
 			      "two families are asked for; name one, or set PreferDualStack");
 	for (size_t i = 0; i < request->family_count && !needs_no_cidr(request->service); i++)
-		if (!bl_allocator_cidr(request->allocator, request->families[i]))
+		if (!bl_allocator_cidr(request->allocator, request->families[i]) &&
+		    !keeps_address(request, i))
 			return refuse(request, -EINVAL, "spec.ipFamilies",
 				      family_name(request->families[i]),
 				      "there is no service CIDR of this family; start the agent "
@@ -164,7 +191,7 @@ static int take_asked_address(struct request *request, const char *text,
 {
 	const struct bl_allocation *owner = bl_allocator_owner(request->allocator, address);
 
-	if (!bl_allocator_in_range(request->allocator, address)) {
+	if (!bl_allocator_in_range(request->allocator, address) && !had_address(request, address)) {
 		const struct bl_prefix *cidr =
 			bl_allocator_cidr(request->allocator, address->family);
 		char prefix[BL_PREFIX_TEXT] = "none";
@@ -287,7 +314,7 @@ static int take_asked_port(struct request *request, const char *field, int32_t n
 	char text[16];
 
 	(void)snprintf(text, sizeof(text), "%d", number);
-	if (!is_in_port_range(request, number))
+	if (!is_in_port_range(request, number) && !had_port(request, number))
 		return bl_err_set(request->err, -ERANGE,
 				  "service '%s': %s '%s': provided port is not in the valid range; "
 				  "the range of valid ports is %u-%u",

@@ -210,9 +210,7 @@ static uint16_t get_port(struct json_object *json, const char *key)
 
 static bool may_have_port(const struct bl_allocator *allocator, uint16_t number)
 {
-	return number >= allocator->config.node_port_first &&
-	       number <= allocator->config.node_port_last &&
-	       !bl_allocator_port_owner(allocator, number);
+	return number > 0 && !bl_allocator_port_owner(allocator, number);
 }
 
 static void decode_addresses(const struct bl_allocator *allocator, struct json_object *array,
@@ -224,8 +222,8 @@ static void decode_addresses(const struct bl_allocator *allocator, struct json_o
 		const char *text = json_object_get_string(json_object_array_get_idx(array, i));
 		struct bl_addr address;
 
+		/* Also one outside of the range: the range may have been moved since. */
 		if (text && bl_addr_parse(text, &address) == 0 &&
-		    bl_allocator_in_range(allocator, &address) &&
 		    !bl_allocator_owner(allocator, &address))
 			allocation->addresses[allocation->address_count++] = address;
 	}

@@ -349,9 +349,9 @@ Test(allocate, damaged_state_is_refused_and_strange_entries_are_dropped)
 		"",     "{",     "[]", "{\"version\":1}", "{\"version\":2,\"services\":{}}",
 		"null", "{} {}",
 	};
-	const char *strange = "{\"version\":1,\"services\":{\"a/b\":{\"clusterIPs\":[\"1.2.3.4\","
+	const char *strange = "{\"version\":1,\"services\":{\"a/b\":{\"clusterIPs\":[\"1.2.3\","
 			      "7,null,\"10.96.0.9\"],\"nodePorts\":[{\"port\":80},3,{\"port\":80,"
-			      "\"protocol\":\"TCP\",\"nodePort\":80}]},\"c/d\":4}}\n";
+			      "\"protocol\":\"TCP\",\"nodePort\":70000}]},\"c/d\":4}}\n";
 	struct bl_allocator *allocator = usual();
 	_cleanup_(bl_buf_done) struct bl_buf state = {0};
 	struct bl_err err = {0};
@@ -363,8 +363,41 @@ Test(allocate, damaged_state_is_refused_and_strange_entries_are_dropped)
 		     err.text);
 	cr_assert_eq(bl_allocator_save(allocator, &state), 0);
 	cr_assert(strstr(state.data, "10.96.0.9"));
-	cr_assert_null(strstr(state.data, "1.2.3.4"));
+	cr_assert_null(strstr(state.data, "1.2.3"));
 	cr_assert_null(strstr(state.data, "nodePort"));
 	cr_assert_null(strstr(state.data, "c/d"));
 	(void)bl_allocator_free(allocator);
+}
+
+Test(allocate, whoever_had_an_address_keeps_it_when_the_range_is_moved)
+{
+	const char *fixed = SERVICE("a", "clusterIP: 10.96.3.3, type: NodePort, "
+					 "ports: [{port: 80, nodePort: 30100}]");
+	const char *dual =
+		SERVICE("d", "clusterIP: 10.96.3.4, clusterIPs: [10.96.3.4, 'fd00:96::4'], "
+			     "ipFamilies: [IPv4, IPv6], " WEB_PORT);
+	struct bl_allocator *before = make_allocator("10.96.0.0/16", "fd00:96::/112", 30000, 32767);
+	struct bl_allocator *after = make_allocator("10.111.0.0/24", NULL, 31000, 31999);
+	_cleanup_(bl_buf_done) struct bl_buf state = {0};
+	struct bl_err err = {0};
+
+	expect_ip(before, fixed, "10.96.3.3");
+	expect_ip(before, dual, "10.96.3.4");
+	expect_ip(before, SERVICE("free", WEB_PORT), "10.96.1.1");
+	cr_assert_eq(bl_allocator_save(before, &state), 0);
+
+	cr_assert_eq(bl_allocator_restore(after, state.data, state.len, &err), 0, "%s", err.text);
+	expect_ip(after, fixed, "10.96.3.3");
+	expect_node_port(after, fixed, 30100);
+	expect_ip(after, dual, "10.96.3.4");
+	/* Nobody asked for this one. */
+	expect_ip(after, SERVICE("free", WEB_PORT), "10.111.0.17");
+	/* What others had is no reason to give it to somebody new. */
+	bl_allocate_release(after, "default", "a");
+	expect_refusal(after, SERVICE("late", "clusterIP: 10.96.3.3, " WEB_PORT), -ERANGE,
+		       "10.111.0.0/24");
+	expect_refusal(after, SERVICE("late", "ipFamilies: [IPv6], " WEB_PORT), -EINVAL,
+		       "no service CIDR of this family");
+	(void)bl_allocator_free(before);
+	(void)bl_allocator_free(after);
 }
