@@ -14,6 +14,7 @@
 #include "model/codec.h"
 #include "source/manifest_set.h"
 #include "source/names.h"
+#include "source/seen.h"
 
 /*
  * A change is looked at almost at once, but a flood of them must not cost a pass each: between two
@@ -24,6 +25,9 @@
 /* A file that was only just made is mostly complete soon, and one that went may come back: there
  * are editors that move the old one away first. */
 #define DOUBT_USEC (20 * 1000ull)
+/* How often the targets of links are looked at, and what part of the time that may take. */
+#define LINKS_USEC (500 * 1000ull)
+#define LINKS_SHARE 100u
 /* How often a folder that is missing is looked for. */
 #define MISSING_USEC (500 * 1000ull)
 
@@ -32,30 +36,19 @@
 	 IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR)
 
-/* What a file looked like when it was read. */
-struct seen {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
-	struct timespec ctime;
-	unsigned int pass; /* of the last full scan that met it */
-};
-
 struct manifests {
 	struct bl_source source;
 	char *folder;
 	char *parent;     /* of the folder */
 	const char *base; /* its name there, inside `folder` */
 	struct bl_manifest_set *set;
-	struct bl_map *seen;     /* file name -> struct seen */
+	struct bl_seen *seen;
 	struct bl_map *dirty;    /* file names to look at; values are unused */
 	struct bl_map *doubtful; /* file names to look at a little later */
 	bool dirty_all;
 	bool force; /* read files again that look unchanged */
 	bool synced;
 	bool missing;
-	unsigned int pass;
 	uint32_t moved_cookie;         /* of the last file that was moved away, */
 	char moved_name[NAME_MAX + 1]; /* and its name */
 	int inotify_fd;
@@ -68,6 +61,7 @@ struct manifests {
 	sd_event *loop;
 	sd_event_source *io;
 	sd_event_source *timer;
+	sd_event_source *links; /* off while there is none */
 };
 
 static uint64_t now_usec(void)
@@ -108,42 +102,9 @@ static void report(struct manifests *manifests, const char *subject, const char 
 	bl_diag_done(&diag);
 }
 
-static bool looks_same(const struct seen *seen, const struct stat *st)
-{
-	return seen->dev == st->st_dev && seen->ino == st->st_ino && seen->size == st->st_size &&
-	       !memcmp(&seen->mtime, &st->st_mtim, sizeof(seen->mtime)) &&
-	       !memcmp(&seen->ctime, &st->st_ctim, sizeof(seen->ctime));
-}
-
-static int remember(struct manifests *manifests, const char *name, const struct stat *st)
-{
-	struct seen *seen = bl_map_get_str(manifests->seen, name);
-	int r;
-
-	if (!seen) {
-		seen = calloc(1, sizeof(*seen));
-		if (!seen)
-			return -ENOMEM;
-		r = bl_map_put_str(manifests->seen, name, seen, NULL);
-		if (r < 0) {
-			free(seen);
-			return r;
-		}
-	}
-	*seen = (struct seen){
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-		.size = st->st_size,
-		.mtime = st->st_mtim,
-		.ctime = st->st_ctim,
-		.pass = manifests->pass,
-	};
-	return 0;
-}
-
 static void forget(struct manifests *manifests, const char *name, const char *path)
 {
-	free(bl_map_remove_str(manifests->seen, name));
+	bl_seen_remove(manifests->seen, name);
 	bl_manifest_set_drop(manifests->set, path);
 }
 
@@ -203,7 +164,7 @@ static int read_file(struct manifests *manifests, const char *path, const struct
 static int look_at(struct manifests *manifests, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
-	const struct seen *seen = bl_map_get_str(manifests->seen, name);
+	bool link = false;
 	struct stat st;
 	int r;
 
@@ -211,25 +172,28 @@ static int look_at(struct manifests *manifests, const char *name)
 		path = NULL;
 		return -ENOMEM;
 	}
-	if (stat(path, &st) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR) {
-			forget(manifests, name, path);
-			return 0;
-		}
-		return put_unreadable(manifests, path, NULL, -errno);
+	r = bl_seen_stat(path, &st, &link);
+	if (r == -ENOENT || r == -ENOTDIR) {
+		forget(manifests, name, path);
+		return 0;
 	}
-	if (!seen && bl_map_count(manifests->seen) >= BL_MANIFEST_FILES_MAX) {
+	if (r < 0)
+		return put_unreadable(manifests, path, NULL, r);
+	if (!bl_seen_has(manifests->seen, name) &&
+	    bl_seen_count(manifests->seen) >= BL_MANIFEST_FILES_MAX) {
 		report(manifests, path,
 		       "the folder holds too many manifest files; this one is not read");
 		return 0;
 	}
-	if (seen && !manifests->force && looks_same(seen, &st)) {
-		((struct seen *)seen)->pass = manifests->pass;
+	if (!manifests->force && bl_seen_same(manifests->seen, name, &st)) {
+		bl_seen_meet(manifests->seen, name);
 		return 0;
 	}
-	/* The look comes before the reading: a change in between is seen the next time. */
-	r = remember(manifests, name, &st);
-	return r < 0 ? r : read_file(manifests, path, &st);
+	r = bl_seen_put(manifests->seen, name, &st, link);
+	if (r >= 0 && st.st_mode)
+		return read_file(manifests, path, &st);
+	bl_manifest_set_drop(manifests->set, path); /* it may come back: the link is looked at */
+	return r;
 }
 
 /* In order, so that the first file by name is the first to declare an object. */
@@ -247,13 +211,16 @@ static int look_at_names(struct manifests *manifests, struct bl_names *names)
 static int drop_unseen(struct manifests *manifests)
 {
 	_cleanup_(bl_names_done) struct bl_names names = {0};
-	int r = bl_names_add_keys(&names, manifests->seen);
+	size_t cursor = 0, len;
+	const char *name;
+	int r = 0;
 
+	while (r >= 0 && bl_seen_next(manifests->seen, &cursor, &name, &len, NULL))
+		r = bl_names_add(&names, name, len);
 	for (size_t i = 0; r >= 0 && i < names.count; i++) {
-		const struct seen *seen = bl_map_get_str(manifests->seen, names.items[i]);
 		char path[PATH_MAX];
 
-		if (seen->pass == manifests->pass)
+		if (bl_seen_was_met(manifests->seen, names.items[i]))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s", manifests->folder, names.items[i]);
 		forget(manifests, names.items[i], path);
@@ -266,7 +233,7 @@ static int scan_all(struct manifests *manifests)
 	_cleanup_(bl_names_done) struct bl_names names = {0};
 	int r;
 
-	manifests->pass++;
+	bl_seen_begin_pass(manifests->seen);
 	r = bl_names_add_folder(&names, manifests->folder, bl_manifests_is_name);
 	if (r >= 0)
 		r = look_at_names(manifests, &names);
@@ -295,6 +262,46 @@ static int scan_dirty(struct manifests *manifests)
 	if (r >= 0 && now_usec() >= manifests->doubt_at + DOUBT_USEC)
 		r = scan_names(manifests, manifests->doubtful);
 	return r;
+}
+
+static void add_name(struct manifests *manifests, struct bl_map *map, const char *name)
+{
+	if (bl_map_put_str(map, name, manifests, NULL) < 0)
+		manifests->dirty_all = true;
+}
+
+/* True when the target of a link is another file by now, or another text. */
+static bool check_links(struct manifests *manifests)
+{
+	size_t cursor = 0, len;
+	const char *key;
+	bool changed = false, link;
+
+	while (bl_seen_next(manifests->seen, &cursor, &key, &len, &link)) {
+		char path[PATH_MAX];
+		const char *name = path + strlen(manifests->folder) + 1;
+		struct stat st = {0};
+
+		if (!link)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%.*s", manifests->folder, (int)len, key);
+		/* What cannot be looked at is reported when the file is. */
+		if (bl_seen_stat(path, &st, &link) >= 0 && bl_seen_same(manifests->seen, name, &st))
+			continue;
+		add_name(manifests, manifests->dirty, name);
+		changed = true;
+	}
+	return changed;
+}
+
+static int arm_links(struct manifests *manifests, uint64_t delay)
+{
+	int r = sd_event_source_set_time_relative(manifests->links, delay);
+
+	return r < 0 ? r
+		     : sd_event_source_set_enabled(manifests->links, bl_seen_links(manifests->seen)
+									     ? SD_EVENT_ONESHOT
+									     : SD_EVENT_OFF);
 }
 
 /* Puts watches on the folder and on its parent; the parent's tells when the folder is replaced. */
@@ -390,7 +397,13 @@ static int scan(struct manifests *manifests)
 	manifests->synced = true;
 	manifests->pass_end = now_usec();
 	manifests->pass_usec = manifests->pass_end - start;
-	return bl_map_count(manifests->doubtful) ? arm(manifests, DOUBT_USEC) : 0;
+	r = bl_seen_links(manifests->seen) &&
+			    sd_event_source_get_enabled(manifests->links, NULL) <= 0
+		    ? arm_links(manifests, LINKS_USEC)
+		    : 0;
+	if (r >= 0 && bl_map_count(manifests->doubtful))
+		r = arm(manifests, DOUBT_USEC);
+	return r;
 }
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -412,10 +425,16 @@ static int schedule(struct manifests *manifests)
 	return arm(manifests, due > now + SETTLE_MIN_USEC ? due - now : SETTLE_MIN_USEC);
 }
 
-static void add_name(struct manifests *manifests, struct bl_map *map, const char *name)
+static int on_links(sd_event_source *timer, uint64_t usec, void *userdata)
 {
-	if (bl_map_put_str(map, name, manifests, NULL) < 0)
-		manifests->dirty_all = true;
+	struct manifests *manifests = userdata;
+	uint64_t start = now_usec(), delay;
+	int r = check_links(manifests) ? schedule(manifests) : 0;
+
+	(void)timer;
+	(void)usec;
+	delay = (now_usec() - start) * LINKS_SHARE;
+	return r < 0 ? r : arm_links(manifests, delay > LINKS_USEC ? delay : LINKS_USEC);
 }
 
 static void note_name(struct manifests *manifests, const struct inotify_event *event)
@@ -514,6 +533,11 @@ static int start(struct bl_source *source, sd_event *loop, struct bl_err *err)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(manifests->timer, SD_EVENT_OFF);
 	if (r >= 0)
+		r = sd_event_add_time_relative(loop, &manifests->links, CLOCK_MONOTONIC, 0,
+					       LINKS_USEC / 4, on_links, manifests);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manifests->links, SD_EVENT_OFF);
+	if (r >= 0)
 		r = scan(manifests);
 	return r < 0 ? bl_err_set(err, r, "cannot follow '%s': %s", manifests->folder, strerror(-r))
 		     : 0;
@@ -545,16 +569,13 @@ static struct bl_source_info info(const struct bl_source *source)
 static void manifests_free(struct bl_source *source)
 {
 	struct manifests *manifests = (struct manifests *)source;
-	size_t cursor = 0;
-	void *seen;
 
 	sd_event_source_disable_unref(manifests->io);
 	sd_event_source_disable_unref(manifests->timer);
+	sd_event_source_disable_unref(manifests->links);
 	sd_event_unref(manifests->loop);
 	bl_close_p(&manifests->inotify_fd);
-	while (manifests->seen && bl_map_next(manifests->seen, &cursor, NULL, NULL, &seen))
-		free(seen);
-	bl_map_free(manifests->seen);
+	bl_seen_free(manifests->seen);
 	bl_map_free(manifests->dirty);
 	bl_map_free(manifests->doubtful);
 	bl_manifest_set_free(manifests->set);
@@ -610,7 +631,7 @@ int bl_manifests_new(const char *folder, const struct bl_source_handler *handler
 	if (r >= 0)
 		r = bl_manifest_set_new(&manifests->set);
 	if (r >= 0)
-		r = bl_map_new(&manifests->seen);
+		r = bl_seen_new(&manifests->seen);
 	if (r >= 0)
 		r = bl_map_new(&manifests->dirty);
 	if (r >= 0)

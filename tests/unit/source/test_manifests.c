@@ -244,6 +244,49 @@ Test(manifests, a_swapped_data_link_of_a_configmap_is_followed)
 	teardown(&fixture);
 }
 
+Test(manifests, the_target_of_a_link_is_followed_too)
+{
+	struct fixture fixture;
+	char path[256], target[256];
+
+	setup(&fixture, true);
+	write_text(fixture.root, "target", service_yaml("a", 1));
+	(void)snprintf(target, sizeof(target), "%s/target", fixture.root);
+	(void)snprintf(path, sizeof(path), "%s/link.yaml", fixture.folder);
+	cr_assert_eq(symlink(target, path), 0);
+	start(&fixture);
+	cr_assert_str_eq(recorder_take(&fixture.recorder), "+service/default/a=1;full;");
+	write_text(fixture.root, "target", service_yaml("a", 2));
+	cr_assert_str_eq(wait_for_batch(&fixture), "+service/default/a=2;");
+	cr_assert_eq(unlink(target), 0);
+	cr_assert_str_eq(wait_for_batch(&fixture), "-service/default/a;");
+	write_text(fixture.root, "target", service_yaml("a", 3));
+	cr_assert_str_eq(wait_for_batch(&fixture), "+service/default/a=3;");
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_str_eq(wait_for_batch(&fixture), "-service/default/a;");
+	write_text(fixture.root, "target", service_yaml("a", 4));
+	expect_silence(&fixture);
+	teardown(&fixture);
+}
+
+/* Size and time of the file tell nothing when it is written twice within a step of the clock. */
+Test(manifests, two_changes_of_the_same_size_in_quick_succession_are_both_seen)
+{
+	struct fixture fixture;
+
+	setup(&fixture, true);
+	start(&fixture);
+	(void)recorder_take(&fixture.recorder);
+	for (int i = 1; i <= 9; i++) {
+		char expected[64];
+
+		write_text(fixture.folder, "a.yaml", service_yaml("a", i));
+		(void)snprintf(expected, sizeof(expected), "+service/default/a=%d;", i);
+		cr_assert_str_eq(wait_for_batch(&fixture), expected);
+	}
+	teardown(&fixture);
+}
+
 Test(manifests, what_is_no_file_is_reported_and_not_opened)
 {
 	struct fixture fixture;
