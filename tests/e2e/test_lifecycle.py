@@ -118,20 +118,36 @@ def test_file_written_in_place_is_followed(one_node, lab):
         wait_for_answers(node.client, VIP, names(node.web))
 
 
-def test_canary_says_when_hooks_are_detached_and_when_they_are_back(one_node, lab):
+def test_programs_that_somebody_detaches_are_put_back(one_node, lab):
     node = one_node()
     put_service(lab)
     wait_for_answers(node.client, VIP, names(node.web))
+    assert detach(node, "connect4"), "no link of connect4 found"
+    assert set(answers(node.client, VIP, 3)) == {FAILED}
+    os.unlink(os.path.join(node.bpffs, "links", "bl_getpeername6"))
+    system.wait_until(lambda: all(row["attached"] for row in status(node)["datapath"]["programs"]),
+                      10, 0.1, "the repair")
+    wait_for_answers(node.client, VIP, names(node.web))
+    system.wait_until(lambda: status(node)["hooks"]["state"] == "in-force", 10, 0.1, "the canary")
+    assert "attaching again" in node.agent.read_log()
+    assert node.beeline("status").returncode == 0
+
+
+def test_canary_says_when_hooks_do_nothing_and_when_they_work_again(one_node, lab):
+    node = one_node(pods=0)
     system.wait_until(lambda: status(node)["hooks"]["state"] == "in-force", 5, 0.05, "the canary")
-    detached = detach(node, "connect4")
-    assert detached, "no link of connect4 found"
-    system.wait_until(lambda: status(node)["hooks"]["state"] == "not-in-force", 90, 0.2,
+    key = ["127", "254", "254", "254", "0", "9", "6", "0"]
+    node.run("bpftool", "map", "delete", "pinned", os.path.join(node.bpffs, "frontends4"),
+             "key", *key)
+    system.wait_until(lambda: status(node)["hooks"]["state"] == "not-in-force", 20, 0.2,
                       "the canary's alarm")
-    assert "not in force" in node.beeline("status", check=False).stdout.lower().replace("-", " ")
+    told = node.beeline("status", check=False)
+    assert told.returncode == CHECK_FAILED
+    assert "NOT IN FORCE" in told.stdout
     node.agent.kill()
     node.start_agent()
     system.wait_until(lambda: status(node)["hooks"]["state"] == "in-force", 10, 0.05, "the repair")
-    wait_for_answers(node.client, VIP, names(node.web))
+    assert node.beeline("status").returncode == 0
 
 
 def detach(node, hook):
@@ -230,3 +246,17 @@ def test_same_place_twice_is_refused(one_node):
     second = node.run(*node.agent.argv(), check=False)
     assert second.returncode not in (0, 124)
     assert node.agent.child.poll() is None
+
+
+def test_second_agent_or_unload_in_the_same_folder_of_pins_is_refused(one_node, lab, tmp_path):
+    node = one_node()
+    put_service(lab)
+    wait_for_answers(node.client, VIP, names(node.web))
+    elsewhere = ["--state-dir", str(tmp_path / "state")]
+    second = node.beeline("agent", *node.place(), *elsewhere, "--socket", str(tmp_path / "socket"),
+                          check=False)
+    assert second.returncode == 1
+    assert node.bpffs in second.stderr
+    assert node.beeline("unload", *node.place(), *elsewhere, check=False).returncode == 1
+    assert node.beeline("verify").returncode == 0
+    assert FAILED not in answers(node.client, VIP, 6)
