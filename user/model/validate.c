@@ -236,7 +236,8 @@ static void check_meta_update(struct bl_report *report, const struct bl_object *
 	if (uid && old_uid && strcmp(uid, old_uid) != 0)
 		bl_check_fail(report, "metadata.uid", "cannot be changed from '%s', got '%.80s'",
 			      old_uid, uid);
-	if (object->meta.deletion_time != 0 && old->meta.deletion_time == 0)
+	/* Over the API only a deletion sets it; a manifest may say that its pod is terminating. */
+	if (!object->origin.file && object->meta.deletion_time != 0 && old->meta.deletion_time == 0)
 		bl_check_fail(report, "metadata.deletionTimestamp",
 			      "cannot be set by a change; delete the object");
 }

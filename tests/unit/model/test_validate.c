@@ -522,10 +522,6 @@ static const struct {
 	{"apiVersion: v1\nkind: Namespace\nmetadata: {name: a, uid: x}",
 	 "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, uid: z}",
 	 "field 'metadata.uid': cannot be changed from 'x', got 'z'"},
-	{"apiVersion: v1\nkind: Namespace\nmetadata: {name: a}",
-	 "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, deletionTimestamp: "
-	 "2026-01-01T00:00:00Z}",
-	 "cannot be set by a change"},
 	{"apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: {podCIDR: 10.1.0.0/24}",
 	 "apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: {podCIDR: 10.2.0.0/24}",
 	 "field 'spec.podCIDR': cannot be changed"},
@@ -562,6 +558,24 @@ Test(validate, what_may_and_may_not_be_changed)
 		decoded_done(&old);
 		decoded_done(&new);
 	}
+}
+
+Test(validate, a_manifest_may_say_that_its_object_terminates_and_the_api_may_not)
+{
+	static const char text[] = "apiVersion: v1\nkind: Namespace\n"
+				   "metadata: {name: a, deletionTimestamp: 2026-01-01T00:00:00Z}";
+	struct decoded old = decode_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}", 0);
+	struct decoded new = decode_text(text, 0);
+	struct bl_diag diag = BL_DIAG_INIT;
+
+	cr_assert_eq(bl_validate(new.list.items[0], old.list.items[0], &diag), 0);
+	new.list.items[0]->origin.file = NULL;
+	cr_assert_eq(bl_validate(new.list.items[0], old.list.items[0], &diag), -22);
+	cr_assert(strstr(diag.problems[0].text, "cannot be set by a change"), "got %s",
+		  diag.problems[0].text);
+	bl_diag_done(&diag);
+	decoded_done(&old);
+	decoded_done(&new);
 }
 
 Test(validate, without_a_text_there_are_no_positions)
