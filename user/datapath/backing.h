@@ -22,6 +22,14 @@ struct bl_datapath_backing {
 	int (*delete_packet_row)(struct bl_datapath *datapath, const struct bl_packet_row *row);
 	int (*read_packet_rows)(struct bl_datapath *datapath, struct bl_packet_row **ret_rows,
 				size_t *ret_count, struct bl_err *err);
+	int (*attach_device)(struct bl_datapath *datapath, uint32_t ifindex,
+			     enum bl_xdp_mode wanted, struct bl_device_status *ret,
+			     struct bl_err *err);
+	int (*keep_devices)(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
+			    struct bl_err *err);
+	int (*renew_next_hops)(struct bl_datapath *datapath);
+	int (*read_flows)(struct bl_datapath *datapath, size_t limit, struct bl_flow_row **ret_rows,
+			  size_t *ret_count, struct bl_err *err);
 	int (*set_netns_pods)(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			      size_t count, struct bl_err *err);
 	int (*sweep_sockets)(struct bl_datapath *datapath, size_t *ret_destroyed,

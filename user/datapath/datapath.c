@@ -22,6 +22,7 @@ void bl_datapath_config_init(struct bl_datapath_config *config)
 			},
 		.affinity_max = BL_AFFINITY_MAX,
 		.probe_mark = BL_PROBE_MARK_DEFAULT,
+		.packet_tunables = BL_PACKET_TUNABLES_DEFAULT,
 		.remember_peer = true,
 		.refuse_bind = true,
 	};

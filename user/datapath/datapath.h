@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "beeline/packet.h"
 #include "beeline/reasons.h"
 #include "plan/plan.h"
 #include "plan/rows.h"
@@ -26,6 +27,10 @@ struct bl_datapath_config {
 	uint32_t probe_mark;
 	bool remember_peer; /* see struct bl_sock_tunables */
 	bool refuse_bind;
+	/* Load the packet path, too. Without it a packet path that is pinned stays as it is, and
+	 * its maps are kept up to date. */
+	bool packet;
+	struct bl_packet_tunables packet_tunables;
 };
 /* Defaults in every field. */
 void bl_datapath_config_init(struct bl_datapath_config *config);
@@ -81,6 +86,56 @@ int bl_datapath_set_netns_pods(struct bl_datapath *datapath, const struct bl_net
  */
 int bl_datapath_sweep_sockets(struct bl_datapath *datapath, size_t *ret_destroyed,
 			      struct bl_err *err);
+
+/*
+ * Uplinks: devices on which packets come from outside. What is attached to them outlives the agent,
+ * as all else does.
+ */
+enum bl_xdp_mode {
+	BL_XDP_NATIVE, /* in the driver; tc where the driver has none */
+	BL_XDP_GENERIC,
+	BL_XDP_TC,
+};
+
+enum bl_device_mode {
+	BL_DEVICE_NONE,
+	BL_DEVICE_NATIVE,
+	BL_DEVICE_GENERIC,
+	BL_DEVICE_TC,
+	BL_DEVICE_MODE_COUNT,
+};
+const char *bl_device_mode_name(enum bl_device_mode mode); /* "native" */
+
+struct bl_device_status {
+	enum bl_device_mode mode;
+	char reason[256]; /* why the mode is not the one asked for, or there is none; "" */
+};
+
+/* Is there a packet path? */
+bool bl_datapath_has_packet(const struct bl_datapath *datapath);
+/*
+ * Puts the programs on a device, or new ones in place of what is there, in one step each; also
+ * writes its addresses into `uplinks`. `wanted` may change. -EBUSY when another XDP program holds
+ * the device (err names it), -ENODEV, -ENOTSUP when there is no packet path.
+ */
+int bl_datapath_attach_device(struct bl_datapath *datapath, uint32_t ifindex,
+			      enum bl_xdp_mode wanted, struct bl_device_status *ret,
+			      struct bl_err *err);
+/* Takes the programs off all devices but these, and forgets devices that are gone. */
+int bl_datapath_keep_devices(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
+			     struct bl_err *err);
+/* Routes, neighbours or links changed: next hops that flows remember are looked up again. */
+int bl_datapath_renew_next_hops(struct bl_datapath *datapath);
+
+struct bl_flow_row {
+	uint8_t family;
+	struct bl_flow6_key key; /* an IPv4 key uses four bytes of each address */
+	struct bl_flow flow;
+};
+/* At most `limit` flows of each family, in any order, while they come and go. The array is the
+ * caller's (free). */
+int bl_datapath_read_flows(struct bl_datapath *datapath, size_t limit,
+			   struct bl_flow_row **ret_rows, size_t *ret_count, struct bl_err *err);
 
 /* Sums over all CPUs. */
 int bl_datapath_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);

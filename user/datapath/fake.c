@@ -165,6 +165,52 @@ static int fake_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_
 	return 0;
 }
 
+/* The fake has every device, and native XDP on it. */
+static int fake_attach_device(struct bl_datapath *datapath, uint32_t ifindex,
+			      enum bl_xdp_mode wanted, struct bl_device_status *ret,
+			      struct bl_err *err)
+{
+	static const enum bl_device_mode modes[] = {
+		[BL_XDP_NATIVE] = BL_DEVICE_NATIVE,
+		[BL_XDP_GENERIC] = BL_DEVICE_GENERIC,
+		[BL_XDP_TC] = BL_DEVICE_TC,
+	};
+
+	(void)datapath;
+	if (ifindex == 0)
+		return bl_err_set(err, -ENODEV, "there is no device 0");
+	*ret = (struct bl_device_status){.mode = modes[wanted]};
+	return 0;
+}
+
+static int fake_keep_devices(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
+			     struct bl_err *err)
+{
+	(void)datapath;
+	(void)ifindexes;
+	(void)count;
+	(void)err;
+	return 0;
+}
+
+static int fake_renew_next_hops(struct bl_datapath *datapath)
+{
+	(void)datapath;
+	return 0;
+}
+
+/* No packet ever went through the fake. */
+static int fake_read_flows(struct bl_datapath *datapath, size_t limit,
+			   struct bl_flow_row **ret_rows, size_t *ret_count, struct bl_err *err)
+{
+	(void)datapath;
+	(void)limit;
+	(void)err;
+	*ret_rows = NULL;
+	*ret_count = 0;
+	return 0;
+}
+
 static int fake_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			       size_t count, struct bl_err *err)
 {
@@ -264,6 +310,10 @@ static const struct bl_datapath_backing fake_backing = {
 	.set_packet_row = fake_set_packet_row,
 	.delete_packet_row = fake_delete_packet_row,
 	.read_packet_rows = fake_read_packet_rows,
+	.attach_device = fake_attach_device,
+	.keep_devices = fake_keep_devices,
+	.renew_next_hops = fake_renew_next_hops,
+	.read_flows = fake_read_flows,
 	.set_netns_pods = fake_set_netns_pods,
 	.sweep_sockets = fake_sweep_sockets,
 	.read_reasons = fake_read_reasons,

@@ -27,6 +27,9 @@ static void kernel_free(struct bl_datapath *datapath)
 	if (kernel->destroy_udp_fd >= 0)
 		(void)close(kernel->destroy_udp_fd);
 	bl_close_p(&kernel->lock_fd);
+	bl_close_p(&kernel->xdp_fd);
+	bl_close_p(&kernel->tc_ingress_fd);
+	bl_close_p(&kernel->tc_egress_fd);
 	free(kernel->bpffs);
 	free(kernel);
 }
@@ -41,6 +44,10 @@ static const struct bl_datapath_backing kernel_backing = {
 	.set_packet_row = bl_kernel_set_packet_row,
 	.delete_packet_row = bl_kernel_delete_packet_row,
 	.read_packet_rows = bl_kernel_read_packet_rows,
+	.attach_device = bl_kernel_attach_device,
+	.keep_devices = bl_kernel_keep_devices,
+	.renew_next_hops = bl_kernel_renew_next_hops,
+	.read_flows = bl_kernel_read_flows,
 	.set_netns_pods = bl_kernel_set_netns_pods,
 	.sweep_sockets = bl_kernel_sweep_sockets,
 	.read_reasons = bl_kernel_read_reasons,
@@ -72,6 +79,7 @@ static int kernel_new(const struct bl_datapath_config *config, struct bl_kernel 
 	kernel->lock_fd = -1;
 	kernel->find_stale_fd = -1;
 	kernel->destroy_udp_fd = -1;
+	kernel->xdp_fd = kernel->tc_ingress_fd = kernel->tc_egress_fd = -1;
 	kernel->cpu_count = (unsigned int)cpus;
 	kernel->bpffs = strdup(folder_of(config));
 	if (!kernel->bpffs) {
@@ -231,7 +239,8 @@ static int adopt(struct bl_kernel *kernel, const struct bl_datapath_config *conf
 	if (r < 0)
 		return r;
 	kernel->base.adopted = true;
-	return bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
+	r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
+	return r < 0 ? r : bl_kernel_open_packet(kernel, config, err);
 }
 
 /* The programs are not kept once they are attached, so that they have to be loaded once more. */
@@ -276,8 +285,8 @@ static int write_abi(int fd, uint64_t cookie, struct bl_err *err)
 }
 
 /* `abi` is pinned when all else is in force: it says that the folder is complete. */
-static int pin_and_attach(struct bl_kernel *kernel, const struct sock_bpf *object, int cgroup_fd,
-			  struct bl_err *err)
+static int pin_and_attach(struct bl_kernel *kernel, const struct bl_datapath_config *config,
+			  const struct sock_bpf *object, int cgroup_fd, struct bl_err *err)
 {
 	int r;
 
@@ -289,6 +298,8 @@ static int pin_and_attach(struct bl_kernel *kernel, const struct sock_bpf *objec
 			return r;
 	}
 	r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
+	if (r == 0)
+		r = bl_kernel_open_packet(kernel, config, err);
 	if (r < 0)
 		return r;
 	return bl_pin_map(kernel->bpffs, BL_MAP_ID_ABI, kernel->maps.fds[BL_MAP_ID_ABI], err);
@@ -317,7 +328,7 @@ static int create(struct bl_kernel *kernel, const struct bl_datapath_config *con
 	r = write_abi(kernel->maps.fds[BL_MAP_ID_ABI], cookie, err);
 	if (r < 0)
 		return r;
-	return pin_and_attach(kernel, object, cgroup_fd, err);
+	return pin_and_attach(kernel, config, object, cgroup_fd, err);
 }
 
 static bool is_loaded(const char *dir)
@@ -406,6 +417,8 @@ int bl_datapath_open_read_only(const struct bl_datapath_config *config, struct b
 	if (r < 0)
 		return r;
 	r = open_arrays(kernel, err);
+	if (r == 0)
+		r = bl_kernel_open_packet(kernel, config, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(datapath);

@@ -68,8 +68,12 @@ struct bl_kernel {
 	char *bpffs;
 	int lock_fd; /* holds the folder: one writer; -1: only looking */
 	uint64_t cgroup_id;
-	int find_stale_fd;      /* program; -1: not in this kernel */
-	int destroy_udp_fd;     /* likewise */
+	int find_stale_fd;  /* program; -1: not in this kernel */
+	int destroy_udp_fd; /* likewise */
+	/* Programs of the packet path; -1: not loaded by this agent. */
+	int xdp_fd;
+	int tc_ingress_fd;
+	int tc_egress_fd;
 	unsigned int cpu_count; /* possible ones: values in a per-CPU map */
 	bool no_batch;          /* learnt: this kernel has no batch calls for hash maps */
 	struct bl_program_status status[BL_PROGRAMS_MAX];
@@ -81,6 +85,18 @@ int bl_kernel_set_frontends(struct bl_datapath *datapath, const struct bl_op *op
 int bl_kernel_delete_frontend(struct bl_datapath *datapath, const struct bl_op *op);
 int bl_kernel_read_frontends(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
 			     size_t *ret_count, struct bl_err *err);
+/* packet_load.c: programs and maps of the packet path, as far as they are asked for or there. */
+int bl_kernel_open_packet(struct bl_kernel *kernel, const struct bl_datapath_config *config,
+			  struct bl_err *err);
+/* uplinks.c */
+int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum bl_xdp_mode wanted,
+			    struct bl_device_status *ret, struct bl_err *err);
+int bl_kernel_keep_devices(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
+			   struct bl_err *err);
+int bl_kernel_renew_next_hops(struct bl_datapath *datapath);
+/* flows.c */
+int bl_kernel_read_flows(struct bl_datapath *datapath, size_t limit, struct bl_flow_row **ret_rows,
+			 size_t *ret_count, struct bl_err *err);
 /* packet_rows.c */
 int bl_kernel_set_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row);
 int bl_kernel_delete_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row);

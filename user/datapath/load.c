@@ -131,11 +131,12 @@ static int check_pinned(const struct bpf_map *map, int fd, struct bl_err *err)
 static bool has_fixed_size(enum bl_map_id id)
 {
 	return id == BL_MAP_ID_ABI || id == BL_MAP_ID_ADDR_FILTER || id == BL_MAP_ID_TCP_PEERS ||
-	       id == BL_MAP_ID_REASONS;
+	       id == BL_MAP_ID_REASONS || id == BL_MAP_ID_PACKET_PORTS ||
+	       id == BL_MAP_ID_PACKET_STATE || id == BL_MAP_ID_PACKET_GUARD;
 }
 
-static int share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map_set *pinned,
-		     struct bl_err *err)
+int bl_load_share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map_set *pinned,
+		      struct bl_err *err)
 {
 	int r = check_pinned(map, pinned->fds[id], err);
 
@@ -168,7 +169,7 @@ static int set_maps(struct bpf_object *object, const struct bl_datapath_config *
 			return bl_err_set(err, -ENOENT, "the programs have no map '%s'",
 					  bl_map_names[i]);
 		if (pinned)
-			r = share_map(map, (enum bl_map_id)i, pinned, err);
+			r = bl_load_share_map(map, (enum bl_map_id)i, pinned, err);
 		else if (size > 0)
 			r = bpf_map__set_max_entries(map, size);
 		if (r < 0)
@@ -238,6 +239,26 @@ int bl_load(const struct bl_datapath_config *config, uint64_t host_netns_cookie,
 	(void)munmap(logs, LOG_PART * LOG_PARTS);
 	if (r < 0 && err)
 		*err = failure;
+	return r;
+}
+
+int bl_load_object(struct bpf_object *object, struct bl_err *err)
+{
+	char *logs = mmap(NULL, LOG_PART * LOG_PARTS, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	libbpf_print_fn_t print_before;
+	int r;
+
+	if (logs == MAP_FAILED)
+		return bl_err_set(err, -errno, "cannot map memory for the verifier's log: %m");
+	print_before = libbpf_set_print(keep_warning);
+	warning[0] = '\0';
+	set_logs(object, logs);
+	r = bpf_object__load(object);
+	if (r < 0)
+		r = load_failed(object, r, err);
+	(void)libbpf_set_print(print_before);
+	(void)munmap(logs, LOG_PART * LOG_PARTS);
 	return r;
 }
 

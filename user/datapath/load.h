@@ -19,6 +19,14 @@ int bl_load(const struct bl_datapath_config *config, uint64_t host_netns_cookie,
 struct sock_bpf *bl_load_free(struct sock_bpf *object); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct sock_bpf *, bl_load_free);
 
+/* Loads another object; err has the verifier's words. */
+struct bpf_object;
+struct bpf_map;
+int bl_load_object(struct bpf_object *object, struct bl_err *err);
+/* Lets an object use a pinned map; -EEXIST when it is of another kind. */
+int bl_load_share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map_set *pinned,
+		      struct bl_err *err);
+
 /* Borrowed; -ENOENT for a program that was left out. */
 int bl_load_program_fd(const struct sock_bpf *object, const char *name);
 int bl_load_map_fd(const struct sock_bpf *object, enum bl_map_id id);

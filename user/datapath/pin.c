@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "datapath/device.h"
+
 #define LINKS "links"
 /* An agent that was told to stop a moment ago, or a load, is waited for. */
 #define LOCK_WAIT_MS 2000
@@ -88,11 +90,26 @@ int bl_pin_remove_link(const char *dir, const char *program)
 	return r < 0 ? r : remove_file(path);
 }
 
+static int remove_devices(const char *dir)
+{
+	_cleanup_free_ uint32_t *ifindexes = NULL;
+	size_t count = 0;
+	int first = bl_device_list(dir, &ifindexes, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		int r = bl_device_detach(dir, ifindexes[i], NULL);
+
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
 /* Translation ends before replies lose their names: the reverse of the order of attaching. */
 static int remove_pins(const char *dir)
 {
 	char path[BL_PIN_PATH];
-	int first = 0;
+	int first = remove_devices(dir);
 	int r;
 
 	for (size_t i = 0; i < BL_MAP_ID_COUNT; i++) {

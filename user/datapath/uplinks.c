@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Uplinks: programs on devices, their addresses, and the generation of next hops. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/device.h"
+#include "datapath/kernel.h"
+#include "datapath/xdp_features.h"
+
+static bool is_usable(const struct bl_addr *address)
+{
+	return !bl_addr_is_loopback(address) && !bl_addr_is_link_local(address);
+}
+
+/* The first address of each family that others can answer to; of all devices when `name` is NULL.
+ */
+static int read_addresses(const char *name, struct bl_uplink *ret)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list) < 0)
+		return -errno;
+	for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
+		union bl_ip *ip;
+		struct bl_addr address;
+
+		if (!item->ifa_addr || (name && strcmp(item->ifa_name, name) != 0) ||
+		    bl_addr_from_sockaddr(item->ifa_addr, &address, NULL) < 0 ||
+		    !is_usable(&address))
+			continue;
+		ip = address.family == BL_FAMILY_IPV4 ? &ret->ipv4 : &ret->ipv6;
+		if (ip->words[0] == 0 && ip->words[1] == 0 && ip->words[2] == 0 &&
+		    ip->words[3] == 0)
+			*ip = address.ip;
+	}
+	freeifaddrs(list);
+	return 0;
+}
+
+static int write_uplink(const struct bl_kernel *kernel, uint32_t ifindex, const char *name,
+			uint32_t flags, struct bl_err *err)
+{
+	struct bl_uplink uplink = {.flags = flags};
+	int r = read_addresses(name, &uplink);
+
+	if (r == 0)
+		r = bpf_map_update_elem(kernel->maps.fds[BL_MAP_ID_UPLINKS], &ifindex, &uplink,
+					BPF_ANY);
+	if (r == -E2BIG)
+		return bl_err_set(err, r, "map '" BL_MAP_UPLINKS "' is full: at most %u devices",
+				  BL_UPLINKS_MAX - 1);
+	errno = -r;
+	return r < 0 ? bl_err_set(err, r, "cannot write the addresses of device %u: %m", ifindex)
+		     : 0;
+}
+
+int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum bl_xdp_mode wanted,
+			    struct bl_device_status *ret, struct bl_err *err)
+{
+	const struct bl_kernel *kernel = (const struct bl_kernel *)datapath;
+	const struct bl_device_programs programs = {
+		.xdp_fd = kernel->xdp_fd,
+		.tc_ingress_fd = kernel->tc_ingress_fd,
+		.tc_egress_fd = kernel->tc_egress_fd,
+	};
+	struct bl_device_status status;
+	char name[IF_NAMESIZE];
+	uint32_t flags = 0;
+	int r;
+
+	if (kernel->xdp_fd < 0)
+		return bl_err_set(err, -ENOTSUP, "the packet path was not loaded by this agent");
+	if (!if_indextoname(ifindex, name))
+		return bl_err_set(err, -ENODEV, "there is no device %u", ifindex);
+	/* Addresses first: packets may come in as soon as the program is there. */
+	r = write_uplink(kernel, 0, NULL, 0, err);
+	if (r == 0)
+		r = write_uplink(kernel, ifindex, name, 0, err);
+	if (r == 0)
+		r = bl_device_attach(kernel->bpffs, ifindex, wanted, &programs, &status, err);
+	if (r < 0)
+		return r;
+	if (status.mode == BL_DEVICE_NATIVE && bl_xdp_can_transmit(ifindex))
+		flags |= BL_UPLINK_F_XDP_REDIRECT;
+	r = write_uplink(kernel, ifindex, name, flags, err);
+	if (r == 0)
+		*ret = status;
+	return r;
+}
+
+static bool is_listed(uint32_t ifindex, const uint32_t *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == ifindex)
+			return true;
+	return false;
+}
+
+int bl_kernel_keep_devices(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
+			   struct bl_err *err)
+{
+	const struct bl_kernel *kernel = (const struct bl_kernel *)datapath;
+	_cleanup_free_ uint32_t *there = NULL;
+	size_t there_count = 0;
+	int r = bl_device_list(kernel->bpffs, &there, &there_count);
+
+	if (r < 0)
+		return bl_err_set(err, r, "cannot list the links in '%s'", kernel->bpffs);
+	for (size_t i = 0; i < there_count; i++) {
+		if (is_listed(there[i], ifindexes, count))
+			continue;
+		r = bl_device_detach(kernel->bpffs, there[i], err);
+		if (r < 0)
+			return r;
+		if (kernel->maps.fds[BL_MAP_ID_UPLINKS] >= 0)
+			(void)bpf_map_delete_elem(kernel->maps.fds[BL_MAP_ID_UPLINKS], &there[i]);
+	}
+	return 0;
+}
+
+int bl_kernel_renew_next_hops(struct bl_datapath *datapath)
+{
+	int fd = ((const struct bl_kernel *)datapath)->maps.fds[BL_MAP_ID_PACKET_STATE];
+	struct bl_packet_state state = {0};
+	uint32_t zero = 0;
+	int r = bpf_map_lookup_elem(fd, &zero, &state);
+
+	if (r < 0)
+		return r;
+	state.next_hop_generation++;
+	if (state.next_hop_generation == 0)
+		state.next_hop_generation = 1; /* 0 means unknown */
+	return bpf_map_update_elem(fd, &zero, &state, BPF_ANY);
+}
