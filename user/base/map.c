@@ -11,16 +11,17 @@
 #include <sys/random.h>
 
 struct entry {
-	uint64_t hash;
 	void *value;
-	void *key; /* NULL: free */
-	size_t key_len;
+	const void *key; /* NULL: free */
+	uint32_t key_len;
+	uint32_t hash;
 };
 
 struct bl_map {
 	struct entry *entries;
 	size_t capacity; /* a power of two, or 0 */
 	size_t count;
+	bool borrows_keys;
 	uint64_t seed; /* keys come from files and peers: nobody should be able to make them collide
 			*/
 };
@@ -37,10 +38,25 @@ int bl_map_new(struct bl_map **ret)
 	return 0;
 }
 
+int bl_map_new_borrowing(struct bl_map **ret)
+{
+	int r = bl_map_new(ret);
+
+	if (r >= 0)
+		(*ret)->borrows_keys = true;
+	return r;
+}
+
+static void free_key(const struct bl_map *map, const struct entry *entry)
+{
+	if (!map->borrows_keys)
+		free((void *)(uintptr_t)entry->key);
+}
+
 void bl_map_clear(struct bl_map *map)
 {
 	for (size_t i = 0; i < map->capacity; i++)
-		free(map->entries[i].key);
+		free_key(map, &map->entries[i]);
 	free(map->entries);
 	map->entries = NULL;
 	map->capacity = 0;
@@ -71,7 +87,7 @@ static uint64_t mix(uint64_t value)
 	return value;
 }
 
-static uint64_t hash_key(const struct bl_map *map, const void *key, size_t key_len)
+static uint32_t hash_key(const struct bl_map *map, const void *key, size_t key_len)
 {
 	const uint8_t *bytes = key;
 	uint64_t hash = map->seed ^ key_len;
@@ -90,11 +106,11 @@ static uint64_t hash_key(const struct bl_map *map, const void *key, size_t key_l
 		memcpy(&word, bytes, key_len);
 		hash = mix(hash ^ word);
 	}
-	return mix(hash);
+	return (uint32_t)mix(hash);
 }
 
 /* The entry with this key, or the free one where it belongs. There is always a free one. */
-static struct entry *find_entry(const struct bl_map *map, uint64_t hash, const void *key,
+static struct entry *find_entry(const struct bl_map *map, uint32_t hash, const void *key,
 				size_t key_len)
 {
 	size_t mask = map->capacity - 1;
@@ -136,12 +152,21 @@ void *bl_map_get(const struct bl_map *map, const void *key, size_t key_len)
 	return find_entry(map, hash_key(map, key, key_len), key, key_len)->value;
 }
 
+static void *copy_key(const void *key, size_t key_len)
+{
+	void *copy = malloc(key_len ? key_len : 1);
+
+	return copy ? memcpy(copy, key, key_len) : NULL;
+}
+
 int bl_map_put(struct bl_map *map, const void *key, size_t key_len, void *value, void **ret_old)
 {
-	uint64_t hash = hash_key(map, key, key_len);
+	uint32_t hash = hash_key(map, key, key_len);
 	struct entry *entry;
 
 	assert(value);
+	if (key_len > UINT32_MAX)
+		return -ENOMEM;
 	if (map->count + 1 > map->capacity - map->capacity / 4) {
 		int r = grow(map);
 		if (r < 0)
@@ -152,14 +177,17 @@ int bl_map_put(struct bl_map *map, const void *key, size_t key_len, void *value,
 		if (ret_old)
 			*ret_old = entry->value;
 		entry->value = value;
+		if (map->borrows_keys)
+			entry->key = key; /* the old one may go with the old value */
 		return 0;
 	}
-
-	void *copy = malloc(key_len ? key_len : 1);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, key, key_len);
-	*entry = (struct entry){.hash = hash, .value = value, .key = copy, .key_len = key_len};
+	if (!map->borrows_keys) {
+		key = copy_key(key, key_len);
+		if (!key)
+			return -ENOMEM;
+	}
+	*entry = (struct entry){
+		.hash = hash, .value = value, .key = key, .key_len = (uint32_t)key_len};
 	map->count++;
 	if (ret_old)
 		*ret_old = NULL;
@@ -193,7 +221,7 @@ void *bl_map_remove(struct bl_map *map, const void *key, size_t key_len)
 	if (!entry->key)
 		return NULL;
 	value = entry->value;
-	free(entry->key);
+	free_key(map, entry);
 	close_gap(map, (size_t)(entry - map->entries));
 	map->count--;
 	return value;

@@ -14,6 +14,8 @@
 struct bl_map;
 
 int bl_map_new(struct bl_map **ret);
+/* The same without copies of the keys: each is part of its value, and goes after it was removed. */
+int bl_map_new_borrowing(struct bl_map **ret);
 struct bl_map *bl_map_free(struct bl_map *map); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct bl_map *, bl_map_free);
 

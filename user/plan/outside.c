@@ -22,12 +22,15 @@ static bool is_outside(const struct bl_resolved_port *port)
 static int list_port_bits(struct bl_service_change *change)
 {
 	struct bl_record *new = change->new;
-	size_t room = 1;
+	size_t room = 0;
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < change->resolved->port_count; i++)
-		room += change->ports[i].from->frontend_count +
-			change->ports[i].from->backend_count;
+		if (is_outside(change->ports[i].from))
+			room += change->ports[i].from->frontend_count +
+				change->ports[i].from->backend_count;
+	if (room == 0)
+		return 0;
 	new->port_bits = calloc(room, sizeof(*new->port_bits));
 	if (!new->port_bits)
 		return -ENOMEM;
@@ -109,13 +112,17 @@ static int list_packet_rows(struct bl_port_change *port)
 	const struct bl_resolved_port *from = port->from;
 	struct bl_port_record *new = port->new;
 
-	new->packet_rows =
-		calloc(from->source_count + from->backend_count + 1, sizeof(*new->packet_rows));
+	size_t source_count = checks_sources(from) ? from->source_count : 0;
+	size_t dsr_count = from->dsr && is_outside(from) ? from->backend_count : 0;
+
+	if (source_count + dsr_count == 0)
+		return 0; /* as most, and there are many */
+	new->packet_rows = calloc(source_count + dsr_count, sizeof(*new->packet_rows));
 	if (!new->packet_rows)
 		return -ENOMEM;
-	for (size_t i = 0; checks_sources(from) && i < from->source_count; i++)
+	for (size_t i = 0; i < source_count; i++)
 		add_source(new, &from->sources[i]);
-	if (from->dsr && is_outside(from))
+	if (dsr_count > 0)
 		add_dsr_backends(from, new);
 	for (uint32_t i = 0; port->old && i < new->packet_row_count; i++)
 		set_row_service(&new->packet_rows[i], port->old->service_id);

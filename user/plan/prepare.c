@@ -23,6 +23,12 @@ static struct bl_port_record *find_old_port(const struct bl_service_change *chan
 	return NULL;
 }
 
+/* Also of none, but not one more than there are: records stay. */
+static void *new_array(size_t count, size_t size)
+{
+	return calloc(count ? count : 1, size);
+}
+
 static int begin_ports(struct bl_service_change *change)
 {
 	const struct bl_resolved *resolved = change->resolved;
@@ -33,14 +39,14 @@ static int begin_ports(struct bl_service_change *change)
 	if (!change->new || !change->ports)
 		return -ENOMEM;
 	change->new->claimed = true;
-	change->new->ports = calloc(resolved->port_count + 1, sizeof(*change->new->ports));
+	change->new->ports = new_array(resolved->port_count, sizeof(*change->new->ports));
 	if (!change->new->ports)
 		return -ENOMEM;
 	for (size_t i = 0; i < resolved->port_count; i++) {
 		const struct bl_resolved_port *from = &resolved->ports[i];
 		struct bl_port_record *new = &change->new->ports[i];
 
-		new->backend_ids = calloc(from->backend_count + 1, sizeof(*new->backend_ids));
+		new->backend_ids = new_array(from->backend_count, sizeof(*new->backend_ids));
 		if (!new->backend_ids)
 			return -ENOMEM;
 		new->family = from->family;
@@ -54,7 +60,7 @@ static int begin_ports(struct bl_service_change *change)
 		frontend_count += from->frontend_count;
 	}
 	change->frontends = calloc(frontend_count + 1, sizeof(*change->frontends));
-	change->new->frontends = calloc(frontend_count + 1, sizeof(*change->new->frontends));
+	change->new->frontends = new_array(frontend_count, sizeof(*change->new->frontends));
 	return change->frontends && change->new->frontends ? 0 : -ENOMEM;
 }
 

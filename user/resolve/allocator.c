@@ -20,7 +20,7 @@ int bl_allocator_new(const struct bl_allocator_config *config, struct bl_allocat
 	for (size_t i = 0; i < config->service_cidr_count; i++)
 		allocator->cidrs[i] = config->service_cidrs[i];
 	allocator->config.service_cidrs = allocator->cidrs;
-	r = bl_map_new(&allocator->allocations);
+	r = bl_map_new_borrowing(&allocator->allocations);
 	if (r == 0)
 		r = bl_map_new(&allocator->by_address);
 	if (r == 0)

@@ -107,57 +107,47 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int encode_all(const struct bl_allocator *allocator, struct json_object *services)
+/* One line: `"namespace/name": {...}`. */
+static int write_allocation(const struct bl_allocation *allocation, struct bl_buf *ret)
+{
+	_cleanup_json_ struct json_object *name = json_object_new_string(allocation->name);
+	_cleanup_json_ struct json_object *json = json_object_new_object();
+	int flags = JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
+	int r;
+
+	if (!name || !json)
+		return -ENOMEM;
+	r = encode_allocation(allocation, json);
+	if (r < 0)
+		return r;
+	bl_buf_addf(ret, "    %s: ", json_object_to_json_string_ext(name, flags));
+	bl_buf_add_str(ret, json_object_to_json_string_ext(json, flags));
+	return 0;
+}
+
+/* There may be tens of thousands: no tree is made of all of them. */
+int bl_allocator_save(struct bl_allocator *allocator, struct bl_buf *ret)
 {
 	_cleanup_free_ const struct bl_allocation **sorted =
 		calloc(bl_map_count(allocator->allocations) + 1, sizeof(*sorted));
 	size_t cursor = 0;
 	size_t count = 0;
 	void *value;
-	int r = 0;
 
 	if (!sorted)
 		return -ENOMEM;
 	while (bl_map_next(allocator->allocations, &cursor, NULL, NULL, &value))
 		sorted[count++] = value;
 	qsort(sorted, count, sizeof(*sorted), compare_names);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct json_object *json = json_object_new_object();
+	bl_buf_addf(ret, "{\n  \"version\": %d,\n  \"services\": {\n", STATE_VERSION);
+	for (size_t i = 0; i < count; i++) {
+		int r = write_allocation(sorted[i], ret);
 
-		r = add(services, sorted[i]->name, json);
-		if (r == 0)
-			r = encode_allocation(sorted[i], json);
+		if (r < 0)
+			return r;
+		bl_buf_add_str(ret, i + 1 < count ? ",\n" : "\n");
 	}
-	return r;
-}
-
-int bl_allocator_save(struct bl_allocator *allocator, struct bl_buf *ret)
-{
-	_cleanup_json_ struct json_object *root = json_object_new_object();
-	struct json_object *services = json_object_new_object();
-	const char *text;
-	int r;
-
-	if (!root) {
-		(void)json_object_put(services);
-		return -ENOMEM;
-	}
-	r = add(root, "version", json_object_new_int(STATE_VERSION));
-	if (r < 0) {
-		(void)json_object_put(services);
-		return r;
-	}
-	r = add(root, "services", services);
-	if (r == 0)
-		r = encode_all(allocator, services);
-	if (r < 0)
-		return r;
-	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!text)
-		return -ENOMEM;
-	bl_buf_add_str(ret, text);
-	bl_buf_add_str(ret, "\n");
+	bl_buf_add_str(ret, "  }\n}\n");
 	if (ret->failed)
 		return -ENOMEM;
 	allocator->dirty = false;

@@ -8,13 +8,13 @@
 #include "base/map.h"
 
 struct file {
-	char *path;
 	struct entry **entries; /* what it declares */
 	size_t count;
 	struct bl_diag diag;
 	bool gone;
 	bool report; /* its problems must be told again */
 	struct file *next_report;
+	char path[];
 };
 
 struct claim {
@@ -24,15 +24,14 @@ struct claim {
 
 /* One object name. */
 struct entry {
-	char *key;
-	struct claim *claims; /* in the order in which files declared it */
-	size_t count;
+	struct claim *claims; /* in the order in which files declared it; `only`, or owned */
+	struct claim only;    /* mostly there is but one */
+	unsigned int count;
+	bool dirty;
 	const struct file *owner;          /* NULL: nothing delivered */
 	const struct bl_object *delivered; /* of the owner; only compared */
-	struct bl_source_name name;        /* strings owned by `name_text` */
-	char *name_text;
-	bool dirty;
 	struct entry *next_dirty;
+	char key[]; /* see make_key() */
 };
 
 struct bl_manifest_set {
@@ -50,9 +49,9 @@ int bl_manifest_set_new(struct bl_manifest_set **ret)
 
 	if (!set)
 		return -ENOMEM;
-	r = bl_map_new(&set->files);
+	r = bl_map_new_borrowing(&set->files);
 	if (r >= 0)
-		r = bl_map_new(&set->entries);
+		r = bl_map_new_borrowing(&set->entries);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(set);
@@ -63,7 +62,6 @@ static void file_free(struct file *file)
 {
 	bl_diag_done(&file->diag);
 	free(file->entries);
-	free(file->path);
 	free(file);
 }
 
@@ -71,9 +69,8 @@ static void entry_free(struct entry *entry)
 {
 	for (size_t i = 0; i < entry->count; i++)
 		bl_object_unref(entry->claims[i].object);
-	free(entry->claims);
-	free(entry->name_text);
-	free(entry->key);
+	if (entry->claims != &entry->only)
+		free(entry->claims);
 	free(entry);
 }
 
@@ -122,29 +119,33 @@ static void mark_dirty(struct bl_manifest_set *set, struct entry *entry)
 	set->dirty_count++;
 }
 
-static int entry_new(const struct bl_object *object, const char *key, struct entry **ret)
+/* One byte for the kind, the namespace and a zero byte, the name and a zero byte. */
+static void make_key(const struct bl_object *object, struct bl_buf *ret)
 {
+	char kind = (char)object->kind;
 	const char *ns = object->meta.ns ? object->meta.ns : "";
-	size_t ns_len = strlen(ns);
-	struct entry *entry = calloc(1, sizeof(*entry));
 
-	if (!entry)
-		return -ENOMEM;
-	entry->key = strdup(key);
-	entry->name_text = malloc(ns_len + 1 + strlen(object->meta.name) + 1);
-	if (!entry->key || !entry->name_text) {
-		entry_free(entry);
-		return -ENOMEM;
-	}
-	memcpy(entry->name_text, ns, ns_len + 1);
-	memcpy(entry->name_text + ns_len + 1, object->meta.name, strlen(object->meta.name) + 1);
-	entry->name = (struct bl_source_name){
-		.kind = object->kind,
-		.ns = object->meta.ns ? entry->name_text : NULL,
-		.name = entry->name_text + ns_len + 1,
+	bl_buf_add(ret, &kind, 1);
+	bl_buf_add(ret, ns, strlen(ns) + 1);
+	bl_buf_add(ret, object->meta.name, strlen(object->meta.name) + 1);
+}
+
+static struct bl_source_name name_of(const struct entry *entry)
+{
+	const char *ns = entry->key + 1;
+
+	return (struct bl_source_name){
+		.kind = (enum bl_kind)entry->key[0],
+		.ns = ns[0] ? ns : NULL,
+		.name = ns + strlen(ns) + 1,
 	};
-	*ret = entry;
-	return 0;
+}
+
+static size_t key_len(const struct entry *entry)
+{
+	const char *name = name_of(entry).name;
+
+	return (size_t)(name - entry->key) + strlen(name) + 1;
 }
 
 static int entry_of(struct bl_manifest_set *set, const struct bl_object *object, struct entry **ret)
@@ -153,16 +154,17 @@ static int entry_of(struct bl_manifest_set *set, const struct bl_object *object,
 	struct entry *entry;
 	int r;
 
-	bl_buf_addf(&key, "%d/%s/%s", (int)object->kind, object->meta.ns ? object->meta.ns : "",
-		    object->meta.name);
+	make_key(object, &key);
 	if (key.failed)
 		return -ENOMEM;
-	entry = bl_map_get_str(set->entries, key.data);
+	entry = bl_map_get(set->entries, key.data, key.len);
 	if (!entry) {
-		r = entry_new(object, key.data, &entry);
-		if (r < 0)
-			return r;
-		r = bl_map_put_str(set->entries, key.data, entry, NULL);
+		entry = calloc(1, sizeof(*entry) + key.len);
+		if (!entry)
+			return -ENOMEM;
+		entry->claims = &entry->only;
+		memcpy(entry->key, key.data, key.len);
+		r = bl_map_put(set->entries, entry->key, key.len, entry, NULL);
 		if (r < 0) {
 			entry_free(entry);
 			return r;
@@ -180,10 +182,27 @@ static struct claim *claim_of(struct entry *entry, const struct file *file)
 	return NULL;
 }
 
+/* Room for one claim more. */
+static int grow_claims(struct entry *entry)
+{
+	bool inside = entry->claims == &entry->only;
+	struct claim *claims;
+
+	if (!entry->count)
+		return 0; /* there is always room for one */
+	claims = reallocarray(inside ? NULL : entry->claims, entry->count + 1, sizeof(*claims));
+	if (!claims)
+		return -ENOMEM;
+	if (inside)
+		claims[0] = entry->only;
+	entry->claims = claims;
+	return 0;
+}
+
 static int claim_add(struct bl_manifest_set *set, struct entry *entry, struct file *file,
 		     struct bl_object *object)
 {
-	struct claim *claim = claim_of(entry, file), *claims;
+	struct claim *claim = claim_of(entry, file);
 
 	if (claim) {
 		bl_object_unref(claim->object);
@@ -191,11 +210,10 @@ static int claim_add(struct bl_manifest_set *set, struct entry *entry, struct fi
 		mark_dirty(set, entry);
 		return 0;
 	}
-	claims = realloc(entry->claims, (entry->count + 1) * sizeof(*claims));
-	if (!claims)
+	if (grow_claims(entry) < 0)
 		return -ENOMEM;
-	entry->claims = claims;
-	claims[entry->count++] = (struct claim){.file = file, .object = bl_object_ref(object)};
+	entry->claims[entry->count++] =
+		(struct claim){.file = file, .object = bl_object_ref(object)};
 	mark_dirty(set, entry);
 	return 0;
 }
@@ -239,12 +257,12 @@ static int file_of(struct bl_manifest_set *set, const char *path, struct file **
 	int r;
 
 	if (!file) {
-		file = calloc(1, sizeof(*file));
+		file = calloc(1, sizeof(*file) + strlen(path) + 1);
 		if (!file)
 			return -ENOMEM;
 		file->diag.cap = BL_DIAG_CAP;
-		file->path = strdup(path);
-		r = file->path ? bl_map_put_str(set->files, path, file, NULL) : -ENOMEM;
+		memcpy(file->path, path, strlen(path) + 1);
+		r = bl_map_put_str(set->files, file->path, file, NULL);
 		if (r < 0) {
 			file_free(file);
 			return r;
@@ -289,6 +307,14 @@ static int collect(struct bl_manifest_set *set, struct file *file,
 	return 0;
 }
 
+/* There are tens of thousands of files. */
+static struct entry **shrink(struct entry **entries, size_t count)
+{
+	struct entry **smaller = reallocarray(entries, count + 1, sizeof(struct entry *));
+
+	return smaller ? smaller : entries;
+}
+
 int bl_manifest_set_put(struct bl_manifest_set *set, const char *path,
 			const struct bl_object_list *objects, const struct bl_diag *diag)
 {
@@ -323,7 +349,7 @@ int bl_manifest_set_put(struct bl_manifest_set *set, const char *path,
 			claim_remove(set, entry, file);
 	}
 	free(file->entries);
-	file->entries = TAKE_PTR(entries);
+	file->entries = shrink(TAKE_PTR(entries), count);
 	file->count = count;
 	return r;
 }
@@ -369,6 +395,7 @@ static void add_conflicts(const struct file *file, struct bl_diag *diag)
 {
 	for (size_t i = 0; i < file->count; i++) {
 		struct entry *entry = file->entries[i];
+		struct bl_source_name name = name_of(entry);
 		const struct claim *mine, *owner;
 
 		if (entry->count < 2 || entry->owner == file || !entry->owner)
@@ -380,9 +407,9 @@ static void add_conflicts(const struct file *file, struct bl_diag *diag)
 		bl_diag_add(diag, BL_SEVERITY_ERROR, &mine->object->origin, NULL,
 			    "%s '%s%s%s' stands in '%s' (line %u) too, which stays in force: "
 			    "remove one of them",
-			    bl_kind_info(entry->name.kind)->singular,
-			    entry->name.ns ? entry->name.ns : "", entry->name.ns ? "/" : "",
-			    entry->name.name, owner->file->path, owner->object->origin.line);
+			    bl_kind_info(name.kind)->singular, name.ns ? name.ns : "",
+			    name.ns ? "/" : "", name.name, owner->file->path,
+			    owner->object->origin.line);
 	}
 }
 
@@ -418,7 +445,7 @@ static void release(struct bl_manifest_set *set, struct entry *dirty)
 
 		dirty->next_dirty = NULL;
 		if (!dirty->count) {
-			bl_map_remove_str(set->entries, dirty->key);
+			bl_map_remove(set->entries, dirty->key, key_len(dirty));
 			entry_free(dirty);
 		}
 		dirty = next;
@@ -456,7 +483,7 @@ int bl_manifest_set_commit(struct bl_manifest_set *set, struct bl_source *source
 		if (upsert)
 			upserts[batch.upsert_count++] = upsert;
 		else
-			removals[batch.removal_count++] = entry->name;
+			removals[batch.removal_count++] = name_of(entry);
 	}
 	set->dirty = NULL;
 	set->dirty_count = 0;

@@ -18,6 +18,7 @@ struct look {
 	unsigned int pass; /* of the last full scan that met it */
 	bool fresh; /* changed so short a time before that a later change may look the same */
 	bool link;
+	char name[];
 };
 
 struct bl_seen {
@@ -33,7 +34,7 @@ int bl_seen_new(struct bl_seen **ret)
 
 	if (!seen)
 		return -ENOMEM;
-	r = bl_map_new(&seen->looks);
+	r = bl_map_new_borrowing(&seen->looks);
 	if (r < 0) {
 		free(seen);
 		return r;
@@ -108,10 +109,11 @@ int bl_seen_put(struct bl_seen *seen, const char *name, const struct stat *st, b
 	int r;
 
 	if (!look) {
-		look = calloc(1, sizeof(*look));
+		look = calloc(1, sizeof(*look) + strlen(name) + 1);
 		if (!look)
 			return -ENOMEM;
-		r = bl_map_put_str(seen->looks, name, look, NULL);
+		memcpy(look->name, name, strlen(name) + 1);
+		r = bl_map_put_str(seen->looks, look->name, look, NULL);
 		if (r < 0) {
 			free(look);
 			return r;
@@ -119,16 +121,14 @@ int bl_seen_put(struct bl_seen *seen, const char *name, const struct stat *st, b
 	}
 	seen->links += link;
 	seen->links -= look->link;
-	*look = (struct look){
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-		.size = st->st_size,
-		.mtime = st->st_mtim,
-		.ctime = st->st_ctim,
-		.pass = seen->pass,
-		.fresh = is_fresh(st),
-		.link = link,
-	};
+	look->dev = st->st_dev;
+	look->ino = st->st_ino;
+	look->size = st->st_size;
+	look->mtime = st->st_mtim;
+	look->ctime = st->st_ctim;
+	look->pass = seen->pass;
+	look->fresh = is_fresh(st);
+	look->link = link;
 	return 0;
 }
 

@@ -55,3 +55,25 @@ Test(map, iteration_meets_every_entry_once)
 	for (int i = 0; i < 300; i++)
 		cr_assert_eq(seen[i], 1);
 }
+
+struct named {
+	int number;
+	char name[8];
+};
+
+Test(map, borrowed_key_is_that_of_the_newest_value)
+{
+	_cleanup_(bl_map_free) struct bl_map *map = NULL;
+	struct named first = {1, "same"}, second = {2, "same"};
+	void *old = NULL;
+
+	cr_assert_eq(bl_map_new_borrowing(&map), 0);
+	cr_assert_eq(bl_map_put_str(map, first.name, &first, NULL), 0);
+	cr_assert_eq(bl_map_put_str(map, second.name, &second, &old), 0);
+	cr_assert_eq(old, &first);
+	first.name[0] = '\0'; /* it may go now */
+	cr_assert_eq(bl_map_get_str(map, "same"), &second);
+	cr_assert_eq(bl_map_remove_str(map, second.name), &second);
+	cr_assert_null(bl_map_get_str(map, "same"));
+	cr_assert_eq(bl_map_count(map), 0);
+}
