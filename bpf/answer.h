@@ -248,8 +248,7 @@ static __noinline int bl_answer_icmp(struct bl_context *ctx, const struct bl_pac
 		return BL_DROP;
 	bl_icmp_set(&header, packet, kind, mtu);
 	if (bl_cut(ctx, packet->l3 + quoted) || bl_answer_swap_macs(ctx) ||
-	    bl_keep_head(ctx, head, packet->l3) ||
-	    bl_grow(ctx, ip_len + sizeof(header), packet->tuple.family == BL_FAMILY_IPV6) ||
+	    bl_keep_head(ctx, head, packet->l3) || bl_grow(ctx, ip_len + sizeof(header)) ||
 	    bl_move_head(ctx, head, packet->l3))
 		return BL_DROP;
 	return bl_answer_finish(ctx, packet, &header, quoted);

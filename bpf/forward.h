@@ -8,6 +8,9 @@
 
 #include "answer.h"
 #include "count.h"
+#include "dsr.h"
+#include "fragment.h"
+#include "icmp.h"
 #include "new_flow.h"
 #include "rewrite.h"
 
@@ -95,6 +98,30 @@ static __always_inline int bl_send_on(struct bl_context *ctx, struct bl_packet *
 	return reason;
 }
 
+/* To another machine, inside a packet to the pod. Nothing comes back this way, so that a second
+ * packet is all there is to tell a flow from an attempt. */
+static __always_inline int bl_send_wrapped(struct bl_context *ctx, struct bl_packet *packet,
+					   struct bl_flow *flow)
+{
+	__u32 more = bl_ip_header_len(packet);
+	int hop = bl_hop(ctx, packet, flow);
+
+	if (hop == BL_HOP_NONE)
+		return bl_drop(packet, BL_REASON_NO_ROUTE);
+	if (BL_HOOK_IS_XDP && hop == BL_HOP_SLOW)
+		return BL_REASON_NEXT_HOP_SLOW;
+	if (flow->mtu && bl_is_too_big(ctx, packet, flow->mtu - more)) {
+		packet->verdict = bl_answer_icmp(ctx, packet, BL_ANSWER_TOO_BIG, flow->mtu - more);
+		return BL_REASON_TOO_BIG;
+	}
+	if (flow->state == BL_FLOW_NEW && flow->packets > 1)
+		flow->state = BL_FLOW_ESTABLISHED;
+	if (bl_dsr_wrap(ctx, packet, flow))
+		return bl_drop(packet, BL_REASON_FLOW_FAILED);
+	packet->verdict = bl_hop_send(ctx, flow, hop);
+	return BL_REASON_FLOW_DSR;
+}
+
 static __always_inline int bl_follow(struct bl_context *ctx, struct bl_packet *packet,
 				     struct bl_flow *flow)
 {
@@ -104,6 +131,8 @@ static __always_inline int bl_follow(struct bl_context *ctx, struct bl_packet *p
 		return BL_REASON_FLOW_LOCAL;
 	case BL_FLOW_REMOTE:
 		return bl_send_on(ctx, packet, flow, BL_REASON_FLOW_REMOTE);
+	case BL_FLOW_DSR:
+		return bl_send_wrapped(ctx, packet, flow);
 	case BL_FLOW_REPLY_REMOTE:
 		return bl_send_on(ctx, packet, flow, BL_REASON_FLOW_REPLY);
 	default:
@@ -165,6 +194,26 @@ static __always_inline bool bl_has_ports(const struct bl_tuple *tuple)
 	return tuple->protocol == IPPROTO_TCP || tuple->protocol == IPPROTO_UDP;
 }
 
+/* Ports for every fragment. False: this one's are not known. */
+static __always_inline bool bl_ports_known(struct bl_packet *packet)
+{
+	return packet->fragment != BL_FRAGMENT_LATER ||
+	       (tunables.fragments && bl_fragment_find(packet));
+}
+
+static __always_inline int bl_ingress_ports(struct bl_context *ctx, struct bl_packet *packet)
+{
+	if (!bl_ports_known(packet))
+		return BL_REASON_FRAGMENT_UNKNOWN;
+	if (!bl_port_concerns(&packet->tuple))
+		return BL_UNCOUNTED;
+	if (packet->fragment == BL_FRAGMENT_FIRST && tunables.fragments)
+		(void)bl_fragment_store(packet);
+	if (packet->fragment == BL_FRAGMENT_LATER)
+		bl_count_reason(BL_REASON_FRAGMENT_FOLLOWED);
+	return bl_forward(ctx, packet);
+}
+
 /* From outside. */
 static __always_inline int bl_ingress(struct bl_context *ctx, struct bl_packet *packet)
 {
@@ -176,26 +225,46 @@ static __always_inline int bl_ingress(struct bl_context *ctx, struct bl_packet *
 		return BL_REASON_MALFORMED;
 	if (parsed != BL_PARSED)
 		return BL_UNCOUNTED;
-	if (bl_has_ports(&packet->tuple) && packet->fragment != BL_FRAGMENT_LATER)
-		return bl_port_concerns(&packet->tuple) ? bl_forward(ctx, packet) : BL_UNCOUNTED;
+	if (bl_has_ports(&packet->tuple))
+		return bl_ingress_ports(ctx, packet);
+	if (packet->fragment == BL_FRAGMENT_LATER)
+		return BL_UNCOUNTED;
+	if (bl_is_icmp(&packet->tuple))
+		return bl_icmp(ctx, packet);
+	if (tunables.dsr && packet->tuple.protocol == bl_dsr_protocol(packet->tuple.family) &&
+	    packet->fragment == BL_FRAGMENT_NONE)
+		return bl_dsr_take(ctx, packet);
 	return BL_UNCOUNTED;
+}
+
+static __always_inline int bl_egress_ports(struct bl_context *ctx, struct bl_packet *packet)
+{
+	struct bl_flow *flow;
+
+	if (!bl_ports_known(packet) || !bl_port_may_reply(&packet->tuple))
+		return BL_UNCOUNTED;
+	flow = bl_flow_find(&packet->tuple);
+	if (!flow || (flow->kind != BL_FLOW_REPLY_LOCAL && flow->kind != BL_FLOW_REPLY_DSR))
+		return BL_UNCOUNTED;
+	if (packet->fragment == BL_FRAGMENT_FIRST && tunables.fragments)
+		(void)bl_fragment_store(packet);
+	(void)bl_flow_track(packet, flow, bpf_ktime_get_coarse_ns());
+	(void)bl_rewrite(ctx, packet, flow, 0);
+	return BL_REASON_FLOW_REPLY;
 }
 
 /* What this node sends: answers of its own backends get the frontend's address. */
 static __always_inline int bl_egress(struct bl_context *ctx, struct bl_packet *packet)
 {
-	struct bl_flow *flow;
-
 	bl_prepare(ctx);
-	if (bl_parse(ctx, packet) != BL_PARSED || !bl_has_ports(&packet->tuple) ||
-	    !bl_port_may_reply(&packet->tuple))
+	if (bl_parse(ctx, packet) != BL_PARSED)
 		return BL_UNCOUNTED;
-	flow = bl_flow_find(&packet->tuple);
-	if (!flow || (flow->kind != BL_FLOW_REPLY_LOCAL && flow->kind != BL_FLOW_REPLY_DSR))
-		return BL_UNCOUNTED;
-	(void)bl_flow_track(packet, flow, bpf_ktime_get_coarse_ns());
-	(void)bl_rewrite(ctx, packet, flow, 0);
-	return BL_REASON_FLOW_REPLY;
+	if (bl_has_ports(&packet->tuple))
+		return bl_egress_ports(ctx, packet);
+	if (bl_is_icmp(&packet->tuple) && packet->fragment != BL_FRAGMENT_LATER &&
+	    bl_icmp_is_error(packet))
+		return bl_icmp_error(ctx, packet, true);
+	return BL_UNCOUNTED;
 }
 
 #endif

@@ -76,12 +76,17 @@ static __always_inline void bl_fix_checksum(struct bl_context *ctx, __u32 offset
 	(void)bpf_l4_csum_replace(ctx, offset, 0, ports, zero);
 }
 
-static __always_inline int bl_grow(struct bl_context *ctx, __u32 size, bool is_ipv6)
+static __always_inline int bl_grow(struct bl_context *ctx, __u32 size)
 {
-	__u64 flags = is_ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+	return (int)bpf_skb_adjust_room(ctx, (int)size, BPF_ADJ_ROOM_MAC, 0);
+}
 
+/* Segments of a packet that is many in one become smaller by the header; only TCP's may. */
+static __always_inline int bl_grow_tunnel(struct bl_context *ctx, __u32 size, bool is_ipv6)
+{
 	return (int)bpf_skb_adjust_room(ctx, (int)size, BPF_ADJ_ROOM_MAC,
-					flags | BPF_F_ADJ_ROOM_FIXED_GSO);
+					is_ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6
+						: BPF_F_ADJ_ROOM_ENCAP_L3_IPV4);
 }
 
 static __always_inline int bl_shrink(struct bl_context *ctx, __u32 size)

@@ -74,10 +74,16 @@ static __always_inline void bl_fix_checksum(struct bl_context *ctx, __u32 offset
 }
 
 /* Room between the Ethernet header, which the caller writes anew, and what follows it. */
-static __always_inline int bl_grow(struct bl_context *ctx, __u32 size, bool is_ipv6)
+static __always_inline int bl_grow(struct bl_context *ctx, __u32 size)
+{
+	return (int)bpf_xdp_adjust_head(ctx, -(int)size);
+}
+
+/* The same, for the header of a tunnel. */
+static __always_inline int bl_grow_tunnel(struct bl_context *ctx, __u32 size, bool is_ipv6)
 {
 	(void)is_ipv6;
-	return (int)bpf_xdp_adjust_head(ctx, -(int)size);
+	return bl_grow(ctx, size);
 }
 
 static __always_inline int bl_shrink(struct bl_context *ctx, __u32 size)

@@ -88,7 +88,8 @@ static __noinline int bl_hop_find(struct bl_context *ctx, const struct bl_packet
 	    (!BL_HOOK_IS_XDP || found != BPF_FIB_LKUP_RET_UNSUPP_LWT))
 		return BL_HOP_NONE;
 	flow->next_hop_ifindex = fib.ifindex;
-	flow->mtu = fib.tot_len; /* where the kernel puts it */
+	/* Where the kernel puts the MTU, when it gets as far as that. */
+	flow->mtu = found == BPF_FIB_LKUP_RET_SUCCESS ? fib.tot_len : 0;
 	if (found != BPF_FIB_LKUP_RET_SUCCESS || !bl_hop_is_open(ctx, packet, flow))
 		return BL_HOP_SLOW;
 	__builtin_memcpy(flow->next_hop_mac, fib.dmac, sizeof(flow->next_hop_mac));
