@@ -53,8 +53,8 @@ static const char *const network[] = {
 	"ip route add default via 2001:db8:2::fe dev up0",
 	"ip route add 10.244.2.0/24 via 172.16.0.2",
 	"ip route add fd00:244:2::/64 via fd00:16::2",
-	"ip route add 10.244.3.0/24 via 172.16.0.2 mtu 1300",
-	"ip route add fd00:244:3::/64 via fd00:16::2 mtu 1300",
+	"ip route add 10.244.3.0/24 via 172.16.0.2 mtu lock 1300",
+	"ip route add fd00:244:3::/64 via fd00:16::2 mtu lock 1300",
 	"ip route add unreachable 10.99.0.0/16",
 	"ip route add unreachable fd00:99::/64",
 };
@@ -503,10 +503,10 @@ void assert_ends(const struct outcome *outcome, enum who from, uint32_t from_por
 	const struct seen *seen = &outcome->seen;
 
 	cr_assert_null(seen->wrong, "%s, %s: wrong %s", setting->name, what, seen->wrong);
-	cr_assert_str_eq(seen->from, address_of(from, setting->family), "%s, %s: source",
-			 setting->name, what);
-	cr_assert_str_eq(seen->to, address_of(to, setting->family), "%s, %s: destination",
-			 setting->name, what);
+	cr_assert_str_eq(seen->from, address_of(from, setting->family), "%s, %s: source %s",
+			 setting->name, what, seen->from);
+	cr_assert_str_eq(seen->to, address_of(to, setting->family), "%s, %s: destination %s",
+			 setting->name, what, seen->to);
 	cr_assert_eq(seen->from_port, from_port, "%s, %s: source port %u, not %u", setting->name,
 		     what, seen->from_port, from_port);
 	cr_assert_eq(seen->to_port, to_port, "%s, %s: destination port %u, not %u", setting->name,

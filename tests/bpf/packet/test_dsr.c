@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Direct server return: encapsulated here, unwrapped on the backend's node. */
+#include <string.h>
+
+#include "packet_fixture.h"
+
+TestSuite(packet_dsr, .init = packet_up, .fini = packet_down);
+
+static const enum who one_remote[] = {REMOTE_POD};
+static const enum who one_local[] = {LOCAL_POD};
+
+static uint32_t head_len(void)
+{
+	return setting->family == 4 ? 20 : 40;
+}
+
+static void wrapped(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN, .payload = 120};
+	uint8_t data[FRAME_MAX];
+	size_t len = frame_make(data, setting->family, setting->protocol, &frame);
+	struct outcome out;
+	struct seen inner;
+
+	packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_remote, 1, NULL);
+	for (int i = 0; i < 2; i++) {
+		packet_send(&frame, &out);
+		cr_assert_eq(out.verdict, SENT, "%s", setting->name);
+		assert_ends(&out, NODE_INNER, 0, REMOTE_POD, 0, "the outer packet");
+		cr_assert_eq(out.seen.protocol, setting->family == 4 ? 4 : 41);
+		frame_read_inner(out.data, out.len, &inner);
+		cr_assert_null(inner.wrong);
+		cr_assert_eq(out.len, len + head_len());
+		cr_assert_eq(memcmp(out.data + inner.at, data + 14, len - 14), 0,
+			     "the packet inside is changed");
+	}
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_DSR), 2);
+	cr_assert_eq(packet_flow_count(), 1);
+}
+
+Test(packet_dsr, packet_for_a_remote_backend_travels_inside_one_to_the_pod)
+{
+	everywhere(wrapped);
+}
+
+static void local(void)
+{
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_local, 1, NULL);
+	packet_send(&(struct frame){CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN}, &out);
+	cr_assert_eq(out.verdict, PASSED);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "a local backend");
+}
+
+Test(packet_dsr, local_backend_needs_no_wrapping)
+{
+	everywhere(local);
+}
+
+static void too_big(void)
+{
+	static const enum who narrow[] = {NARROW_POD};
+	uint32_t limit = 1300 - head_len();
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = ACK};
+	uint32_t heads = head_len() + (setting->protocol == IPPROTO_TCP ? 20 : 8);
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, narrow, 1, NULL);
+	frame.payload = (uint16_t)(limit - heads + 1);
+	packet_send(&frame, &out);
+	cr_assert_eq(out.verdict, SENT);
+	assert_ends(&out, VIP, 0, CLIENT, 0, "packet too big");
+	cr_assert_eq(out.seen.mtu, limit);
+	frame.payload--;
+	packet_send(&frame, &out);
+	assert_ends(&out, NODE_INNER, 0, NARROW_POD, 0, "one that just fits");
+	cr_assert_eq(out.seen.length, 1300);
+}
+
+Test(packet_dsr, what_grows_too_big_by_the_header_is_answered_with_what_fits)
+{
+	everywhere(too_big);
+}
+
+/* On the backend's node. The client dialled a NodePort of another node in the second row. */
+static const struct {
+	const char *what;
+	enum who dialled;
+	uint16_t port;
+	enum who frontend;
+	uint16_t flags;
+} rows[] = {
+	{"a load-balancer IP", VIP, SERVICE_PORT, VIP, 0},
+	{"a NodePort of another node", FAR_NODE, NODE_PORT, LOOPBACK,
+	 BL_FRONTEND_F_NODE_PORT | BL_FRONTEND_F_HOST_ONLY},
+};
+
+static void unwrapped(void)
+{
+	uint8_t inner[FRAME_MAX], data[FRAME_MAX];
+	struct outcome out;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct frame frame = {CLIENT,       (uint16_t)(5000 + i), rows[i].dialled,
+				      rows[i].port, .flags = SYN,         .payload = 51};
+		uint32_t backend, service;
+		size_t len;
+
+		service = packet_serve(rows[i].frontend, rows[i].port, rows[i].flags, one_local, 1,
+				       &backend);
+		packet_dsr_backend(LOCAL_POD, service, backend);
+		len = frame_make(inner, setting->family, setting->protocol, &frame);
+		len = frame_wrap(data, setting->family, FAR_NODE, LOCAL_POD, inner, len);
+		packet_run(setting->hook, data, len, &out);
+		cr_assert_eq(out.verdict, PASSED, "%s, %s", setting->name, rows[i].what);
+		assert_ends(&out, CLIENT, frame.from_port, LOCAL_POD, POD_PORT, rows[i].what);
+		cr_assert_eq(out.len, len - head_len());
+		packet_leave(&(struct frame){LOCAL_POD, POD_PORT, CLIENT, frame.from_port,
+					     .flags = SYN | ACK, .payload = 10},
+			     &out);
+		assert_ends(&out, rows[i].dialled, rows[i].port, CLIENT, frame.from_port,
+			    rows[i].what);
+	}
+	cr_assert_eq(packet_reason(BL_REASON_DSR_TAKEN), sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(packet_dsr, pods_node_unwraps_and_its_answer_comes_from_what_was_dialled)
+{
+	everywhere(unwrapped);
+}
+
+static void not_ours(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN, .payload = 8};
+	uint8_t inner[FRAME_MAX], data[FRAME_MAX];
+	uint32_t backend, service;
+	struct outcome out;
+	size_t len = frame_make(inner, setting->family, setting->protocol, &frame);
+
+	len = frame_wrap(data, setting->family, FAR_NODE, LOCAL_POD, inner, len);
+	packet_run(setting->hook, data, len, &out);
+	assert_unchanged(&out, data, len, "no such frontend");
+	service = packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, &backend);
+	packet_run(setting->hook, data, len, &out);
+	assert_unchanged(&out, data, len, "a pod that is not on this node");
+	cr_assert_eq(packet_reason(BL_REASON_DSR_UNKNOWN), 2);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	packet_backend_state(backend, BL_BACKEND_GONE);
+	packet_run(setting->hook, data, len, &out);
+	assert_unchanged(&out, data, len, "a pod that is gone");
+	for (size_t cut = len - 1; cut > 60; cut--) {
+		packet_run(setting->hook, data, cut, &out);
+		assert_unchanged(&out, data, cut, "cut off");
+	}
+}
+
+Test(packet_dsr, what_is_wrapped_for_nobody_here_is_left_alone)
+{
+	everywhere(not_ours);
+}
