@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What beeline's hooks are measured against: the least that a program at the same hook can do.
- *   empty    nothing
- *   lookup   one hash lookup, one array lookup, rewrite
- *   lru      the same, and remembers the translation in an LRU map by socket cookie; the map is
- * full lrudel   the same with room in the map, and a delete when the socket closes hash     the
- * same with a preallocated hash map storage  the same with socket storage The maps of `lookup` hold
- * as many entries as the largest run of beeline, with the same keys.
+ * - empty: nothing.
+ * - lookup: one hash lookup, one array lookup, rewrite.
+ * - lru: the same, and remembers the translation in an LRU map by socket cookie; the map is full.
+ * - lrudel: the same with room in the map, and a delete when the socket closes.
+ * - hash: the same with a preallocated hash map.
+ * - storage: the same with socket storage.
+ * The maps of `lookup` hold as many entries as the largest run of beeline, with the same keys.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
