@@ -233,6 +233,19 @@ static int adopt(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? r : bl_plan_adopt(agent->plan, &rows, err);
 }
 
+/* What the packet path must hold before the first packet, whatever the objects are: the SNAT pool,
+ * and all there is to its maps when they are new beside maps that are not. */
+static int write_packet(struct bl_agent *agent, struct bl_err *err)
+{
+	_cleanup_(bl_plan_rows_done) struct bl_plan_rows rows = {0};
+	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+	int r = bl_datapath_read(agent->datapath, &rows, err);
+
+	if (r == 0)
+		r = bl_plan_diff(agent->plan, &rows, &delta);
+	return r < 0 ? r : bl_datapath_apply(agent->datapath, &delta, err);
+}
+
 static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 {
 	struct bl_datapath_config config = bl_settings_datapath(&agent->settings);
@@ -248,7 +261,10 @@ static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 	r = bl_plan_new(&limits, &agent->plan);
 	if (r < 0)
 		return bl_err_set(err, r, "no memory for the plan");
-	return bl_datapath_was_adopted(agent->datapath) ? adopt(agent, err) : 0;
+	bl_settings_plan(&agent->settings, agent->plan);
+	if (bl_datapath_was_adopted(agent->datapath))
+		r = adopt(agent, err);
+	return r < 0 || !bl_datapath_has_packet(agent->datapath) ? r : write_packet(agent, err);
 }
 
 static int make_canary(struct bl_agent *agent, struct bl_canary_frontend *ret, struct bl_err *err)
@@ -261,6 +277,21 @@ static int make_canary(struct bl_agent *agent, struct bl_canary_frontend *ret, s
 	ret->port = config->canary_port;
 	return bl_canary_new(agent->loop, &config->canary, config->canary_port, &agent->canary,
 			     &ret->backend, &ret->backend_port, err);
+}
+
+static int make_devices(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_devices_config config = {
+		.loop = agent->loop,
+		.datapath = agent->datapath,
+		.problems = agent->problems,
+		.names = packet->devices,
+		.count = packet->device_count,
+		.mode = (enum bl_xdp_mode)packet->xdp_mode,
+	};
+
+	return bl_devices_new(&config, &agent->devices, err);
 }
 
 static int make_control(struct bl_agent *agent, struct bl_err *err)
@@ -349,6 +380,11 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 		r = bl_problems_new(&agent->problems);
 	if (r >= 0)
 		r = bl_node_watch_new(config->node_name, &agent->node, err);
+	if (r >= 0) {
+		struct bl_outside_policy policy = bl_settings_outside(&agent->settings);
+
+		bl_node_watch_set_outside(agent->node, &policy);
+	}
 	if (r >= 0)
 		r = bl_state_lock(agent->settings.config.state_dir, true, &agent->lock_fd, err);
 	if (r >= 0)
@@ -364,6 +400,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_control(agent, err);
 	if (r >= 0)
+		r = make_devices(agent, err);
+	if (r >= 0)
 		r = start_sources(agent, err);
 	return r;
 }
@@ -373,6 +411,7 @@ static void agent_done(struct bl_agent *agent)
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
+	bl_devices_free(agent->devices);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);
 	bl_hooks_free(agent->hooks);

@@ -12,6 +12,32 @@
 #include "base/addr.h"
 #include "base/err.h"
 
+#define BL_AGENT_PREFIXES 16 /* of each option that takes several networks */
+
+enum bl_agent_xdp { /* the values of enum bl_xdp_mode */
+		    BL_AGENT_XDP_NATIVE,
+		    BL_AGENT_XDP_GENERIC,
+		    BL_AGENT_XDP_TC,
+};
+
+/* How to serve clients outside the node. */
+struct bl_packet_options {
+	const char *const *devices; /* names; they may come and go */
+	size_t device_count;        /* 0: no packets from outside */
+	enum bl_agent_xdp xdp_mode;
+	uint16_t snat_first; /* 0: 61000 */
+	uint16_t snat_last;  /* 0: 65535 */
+	bool cluster_ip_from_outside;
+	bool source_ranges_for_node_ports;
+	bool answer_echo;
+	bool dsr;    /* unless a Service says otherwise */
+	bool maglev; /* likewise */
+	struct bl_prefix node_port_prefixes[BL_AGENT_PREFIXES];
+	size_t node_port_prefix_count; /* 0: all addresses of the node */
+	struct bl_prefix pools[BL_AGENT_PREFIXES];
+	size_t pool_count; /* 0: load-balancer addresses come from elsewhere */
+};
+
 struct bl_agent_config {
 	const char *manifests;             /* folder to follow; NULL: none */
 	const char *node_name;             /* NULL: the host name */
@@ -28,6 +54,7 @@ struct bl_agent_config {
 	bool dry_run;          /* the fake datapath: no root, nothing reaches the kernel */
 	bool no_refuse_bind;   /* programs may bind NodePorts */
 	bool no_remember_peer; /* getpeername of TCP shows the pod; see docs/decisions */
+	struct bl_packet_options packet;
 };
 
 /* Each returns a value of enum bl_exit (base/exit.h). */

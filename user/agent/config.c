@@ -57,6 +57,41 @@ static int check(const struct bl_agent_config *config, struct bl_err *err)
 	return 0;
 }
 
+/* A port that a program of this node may be given for itself must not be a flow's. */
+static int check_local_ports(const struct bl_packet_options *packet, struct bl_err *err)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	unsigned int first, last;
+
+	if (!file || fscanf(file, "%u %u", &first, &last) != 2)
+		return 0; /* not this kernel's; nothing to compare with */
+	if (packet->snat_last < first || packet->snat_first > last)
+		return 0;
+	return bl_err_set(
+		err, -EINVAL,
+		"the ports %u-%u of --snat-ports overlap %u-%u, which the kernel gives to "
+		"programs; choose others, or narrow net.ipv4.ip_local_port_range",
+		packet->snat_first, packet->snat_last, first, last);
+}
+
+static int check_packet(const struct bl_agent_config *config, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &config->packet;
+
+	if (!packet->device_count)
+		return 0;
+	if (packet->snat_first > packet->snat_last)
+		return bl_err_set(err, -EINVAL, "the range %u-%u of --snat-ports is empty",
+				  packet->snat_first, packet->snat_last);
+	if (packet->snat_first <= config->node_port_last &&
+	    packet->snat_last >= config->node_port_first)
+		return bl_err_set(err, -EINVAL,
+				  "the ports %u-%u of --snat-ports overlap the NodePorts %u-%u",
+				  packet->snat_first, packet->snat_last, config->node_port_first,
+				  config->node_port_last);
+	return config->dry_run ? 0 : check_local_ports(packet, err);
+}
+
 int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config *config,
 		     struct bl_err *err)
 {
@@ -79,7 +114,13 @@ int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config 
 		(void)bl_addr_parse("127.254.254.254", &filled.canary);
 	if (!filled.canary_port)
 		filled.canary_port = 9;
+	if (!filled.packet.snat_first)
+		filled.packet.snat_first = BL_SNAT_FIRST_DEFAULT;
+	if (!filled.packet.snat_last)
+		filled.packet.snat_last = BL_SNAT_LAST_DEFAULT;
 	r = check(&filled, err);
+	if (r == 0)
+		r = check_packet(&filled, err);
 	if (r < 0)
 		return r;
 	*settings = (struct bl_settings){.config = filled};
@@ -103,7 +144,35 @@ struct bl_datapath_config bl_settings_datapath(const struct bl_settings *setting
 	config.bpffs = settings->config.bpffs;
 	config.refuse_bind = !settings->config.no_refuse_bind;
 	config.remember_peer = !settings->config.no_remember_peer;
+	config.packet = settings->config.packet.device_count > 0;
+	config.packet_tunables.snat_first = settings->config.packet.snat_first;
+	config.packet_tunables.snat_last = settings->config.packet.snat_last;
+	config.packet_tunables.cluster_ip_from_outside =
+		settings->config.packet.cluster_ip_from_outside;
+	config.packet_tunables.answer_echo = settings->config.packet.answer_echo;
 	return config;
+}
+
+struct bl_outside_policy bl_settings_outside(const struct bl_settings *settings)
+{
+	const struct bl_packet_options *packet = &settings->config.packet;
+
+	return (struct bl_outside_policy){
+		.maglev = packet->maglev,
+		.dsr = packet->dsr,
+		.cluster_ips = packet->cluster_ip_from_outside,
+		.source_ranges_for_node_ports = packet->source_ranges_for_node_ports,
+		.node_port_prefixes = packet->node_port_prefixes,
+		.node_port_prefix_count = packet->node_port_prefix_count,
+	};
+}
+
+void bl_settings_plan(const struct bl_settings *settings, struct bl_plan *plan)
+{
+	const struct bl_packet_options *packet = &settings->config.packet;
+
+	if (packet->device_count)
+		bl_plan_set_snat_pool(plan, packet->snat_first, packet->snat_last);
 }
 
 static uint32_t kernel_random(void *userdata)

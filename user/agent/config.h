@@ -26,6 +26,10 @@ static inline void bl_settings_done_p(struct bl_settings *settings)
 }
 
 struct bl_datapath_config bl_settings_datapath(const struct bl_settings *settings);
+/* Borrows from the settings. */
+struct bl_outside_policy bl_settings_outside(const struct bl_settings *settings);
+/* What the plan must know beside the objects. */
+void bl_settings_plan(const struct bl_settings *settings, struct bl_plan *plan);
 /* `random` NULL: from the kernel. */
 int bl_settings_allocator(const struct bl_settings *settings, uint32_t (*random)(void *userdata),
 			  void *userdata, struct bl_allocator **ret);

@@ -20,6 +20,8 @@ static int program(struct bl_world *world, const struct bl_settings *settings,
 	int r = bl_plan_new(&limits, &plan);
 
 	if (r >= 0)
+		bl_settings_plan(settings, plan);
+	if (r >= 0)
 		r = bl_datapath_read(datapath, &rows, err);
 	if (r >= 0)
 		r = bl_world_plan(world, settings, plan, &rows, err);

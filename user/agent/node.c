@@ -182,6 +182,11 @@ int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_cha
 		     : bl_node_watch_read(watch, err);
 }
 
+void bl_node_watch_set_outside(struct bl_node_watch *watch, const struct bl_outside_policy *policy)
+{
+	watch->facts.outside = *policy;
+}
+
 bool bl_node_watch_set_zone(struct bl_node_watch *watch, const struct bl_store *store)
 {
 	const struct bl_object *node = bl_store_find(store, BL_KIND_NODE, NULL, watch->name);

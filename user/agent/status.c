@@ -67,6 +67,23 @@ static struct json_object *datapath(const struct bl_agent *agent)
 	return json;
 }
 
+static struct json_object *devices(const struct bl_agent *agent)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < bl_devices_count(agent->devices); i++) {
+		const struct bl_device_view *view = bl_devices_get(agent->devices, i);
+		struct json_object *item = json_object_new_object();
+
+		add_text(item, "name", view->name);
+		add_number(item, "ifindex", view->ifindex);
+		add_text(item, "mode", bl_device_mode_name(view->status.mode));
+		add_text(item, "reason", view->status.reason);
+		json_object_array_add(list, item);
+	}
+	return list;
+}
+
 static struct json_object *hooks(const struct bl_agent *agent)
 {
 	struct json_object *json = json_object_new_object();
@@ -109,6 +126,9 @@ static struct json_object *counts(const struct bl_agent *agent)
 	add_use(json, "slots", used.slots, limits.slots);
 	add_use(json, "backends", used.backends, limits.backends);
 	add_use(json, "services", used.services, limits.services);
+	add_use(json, "maglev", used.maglev, limits.maglev);
+	add_use(json, "sources", used.sources, 2 * limits.sources);
+	add_use(json, "dsrBackends", used.dsr_backends, limits.dsr_backends);
 	return json;
 }
 
@@ -273,6 +293,7 @@ void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
 
 	add_identity(json, agent, stats->ready);
 	json_object_object_add(json, "datapath", datapath(agent));
+	json_object_object_add(json, "devices", devices(agent));
 	json_object_object_add(json, "hooks", hooks(agent));
 	json_object_object_add(json, "counts", counts(agent));
 	json_object_object_add(json, "allocations", allocations(agent));

@@ -11,6 +11,7 @@
 #include "agent/canary.h"
 #include "agent/catalog.h"
 #include "agent/config.h"
+#include "agent/devices.h"
 #include "agent/hooks.h"
 #include "agent/netns_pods.h"
 #include "agent/node.h"
@@ -41,6 +42,7 @@ struct bl_agent {
 	struct bl_hooks *hooks;   /* likewise */
 	struct bl_reconcile *reconcile;
 	struct bl_netns_pods *netns_pods;
+	struct bl_devices *devices;
 	struct bl_watches *watches;
 	struct bl_server *server;
 	struct bl_source *sources[BL_AGENT_SOURCES]; /* NULL: not used */

@@ -252,6 +252,7 @@ static int fill(struct bl_world *world, const struct bl_settings *settings,
 	bl_allocator_forget_unclaimed(world->allocator);
 	node = bl_store_find(world->store, BL_KIND_NODE, NULL, world->node_name);
 	world->node.name = world->node_name;
+	world->node.outside = bl_settings_outside(settings);
 	world->node.zone = node ? bl_pairs_get(&node->meta.labels, BL_LABEL_ZONE) : NULL;
 	return 0;
 }

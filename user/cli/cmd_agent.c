@@ -36,10 +36,10 @@ static int read_cidrs(const struct bl_args *args, struct bl_agent_config *config
 }
 
 /* "30000-32767" */
-static int read_port_range(const struct bl_args *args, struct bl_agent_config *config,
-			   struct bl_err *err)
+static int read_port_range(const struct bl_args *args, const char *option, uint16_t *ret_first,
+			   uint16_t *ret_last, struct bl_err *err)
 {
-	const char *text = bl_arg(args, "node-port-range");
+	const char *text = bl_arg(args, option);
 	char *end;
 	long first, last;
 
@@ -48,12 +48,58 @@ static int read_port_range(const struct bl_args *args, struct bl_agent_config *c
 	first = strtol(text, &end, 10);
 	last = *end == '-' ? strtol(end + 1, &end, 10) : -1;
 	if (*end || first < 1 || last > 65535 || first > last || !strchr("123456789", text[0]))
-		return bl_err_set(err, -EINVAL,
-				  "option '--node-port-range': expected FIRST-LAST, got '%s'",
-				  text);
-	config->node_port_first = (uint16_t)first;
-	config->node_port_last = (uint16_t)last;
+		return bl_err_set(err, -EINVAL, "option '--%s': expected FIRST-LAST, got '%s'",
+				  option, text);
+	*ret_first = (uint16_t)first;
+	*ret_last = (uint16_t)last;
 	return 0;
+}
+
+static int read_networks(const struct bl_args *args, const char *option, struct bl_prefix *prefixes,
+			 size_t *ret_count, struct bl_err *err)
+{
+	const struct bl_value *networks = bl_arg_list(args, option);
+
+	if (networks->count > BL_AGENT_PREFIXES)
+		return bl_err_set(err, -EINVAL, "option '--%s': expected at most %d networks",
+				  option, BL_AGENT_PREFIXES);
+	for (size_t i = 0; i < networks->count; i++)
+		if (bl_prefix_parse(networks->items[i], &prefixes[i]) < 0)
+			return bl_err_set(err, -EINVAL,
+					  "option '--%s': expected a network such as "
+					  "192.0.2.0/24, got '%s'",
+					  option, networks->items[i]);
+	*ret_count = networks->count;
+	return 0;
+}
+
+static bool is_word(const struct bl_args *args, const char *option, const char *word)
+{
+	const char *value = bl_arg(args, option);
+
+	return value && !strcmp(value, word);
+}
+
+static int read_packet(const struct bl_args *args, struct bl_packet_options *packet,
+		       struct bl_err *err)
+{
+	const struct bl_value *devices = bl_arg_list(args, "device");
+	int r;
+
+	packet->devices = devices->items;
+	packet->device_count = devices->count;
+	packet->xdp_mode = is_word(args, "xdp-mode", "tc")        ? BL_AGENT_XDP_TC
+			   : is_word(args, "xdp-mode", "generic") ? BL_AGENT_XDP_GENERIC
+								  : BL_AGENT_XDP_NATIVE;
+	packet->dsr = is_word(args, "forwarding-mode", "dsr");
+	packet->maglev = is_word(args, "lb-algorithm", "maglev");
+	packet->cluster_ip_from_outside = bl_arg_flag(args, "cluster-ip-from-outside");
+	packet->source_ranges_for_node_ports = bl_arg_flag(args, "source-ranges-for-node-ports");
+	packet->answer_echo = bl_arg_flag(args, "answer-echo");
+	r = read_port_range(args, "snat-ports", &packet->snat_first, &packet->snat_last, err);
+	return r < 0 ? r
+		     : read_networks(args, "node-port-addresses", packet->node_port_prefixes,
+				     &packet->node_port_prefix_count, err);
 }
 
 static int read_canary(const struct bl_args *args, struct bl_agent_config *config,
@@ -88,7 +134,10 @@ static int read_config(const struct bl_cli *cli, struct bl_agent_config *ret, st
 
 	r = read_cidrs(args, &config, err);
 	if (r == 0)
-		r = read_port_range(args, &config, err);
+		r = read_port_range(args, "node-port-range", &config.node_port_first,
+				    &config.node_port_last, err);
+	if (r == 0)
+		r = read_packet(args, &config.packet, err);
 	if (r == 0)
 		r = read_canary(args, &config, err);
 	if (r == 0)

@@ -29,6 +29,31 @@ const struct bl_option bl_agent_options[] = {
 	 "let programs bind ports that are NodePorts"},
 	{"no-peer-names", 0, BL_OPTION_FLAG, NULL,
 	 "let getpeername() of TCP sockets show the pod, not the address that was dialled"},
+	{"device", 0, BL_OPTION_LIST, "NAME",
+	 "serve clients outside the node whose packets come in by this network device; it may come "
+	 "and go"},
+	{"xdp-mode", 0, BL_OPTION_ENUM, "native|generic|tc",
+	 "where the devices' programs run: in the driver (tc where the driver cannot), behind it, "
+	 "or "
+	 "at tc (native)"},
+	{"snat-ports", 0, BL_OPTION_STRING, "FIRST-LAST",
+	 "ports of this node for what is sent on to other nodes (61000-65535)"},
+	{"forwarding-mode", 0, BL_OPTION_ENUM, "snat|dsr",
+	 "how packets get to pods on other nodes: under this node's address, or encapsulated so "
+	 "that "
+	 "the pod answers the client itself; Services may choose with the annotation "
+	 "beeline.dev/forwarding-mode (snat)"},
+	{"lb-algorithm", 0, BL_OPTION_ENUM, "random|maglev",
+	 "how a pod is chosen for a client outside; Services may choose with the annotation "
+	 "beeline.dev/lb-algorithm (random)"},
+	{"node-port-addresses", 0, BL_OPTION_LIST, "NETWORK",
+	 "have NodePorts only at addresses in these networks, and at loopback ones"},
+	{"cluster-ip-from-outside", 0, BL_OPTION_FLAG, NULL,
+	 "let clients outside reach ClusterIPs"},
+	{"source-ranges-for-node-ports", 0, BL_OPTION_FLAG, NULL,
+	 "hold loadBalancerSourceRanges against clients of NodePorts, too"},
+	{"answer-echo", 0, BL_OPTION_FLAG, NULL,
+	 "answer pings to virtual addresses with a ready endpoint"},
 	{NULL},
 };
 
