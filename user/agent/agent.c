@@ -22,6 +22,14 @@
 #define SOURCE_API 1
 #define SETTLE_RETRY_USEC (2 * 1000 * 1000ull)
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static char *state_path(const struct bl_agent *agent, const char *name)
 {
 	char *path;
@@ -49,10 +57,12 @@ static void begin_when_synced(struct bl_agent *agent)
 	if (!all_synced(agent) || bl_reconcile_stats(agent->reconcile)->begun)
 		return;
 	bl_allocator_forget_unclaimed(agent->allocator);
-	if (bl_catalog_settle(agent->catalog) < 0)
+	if (bl_catalog_settle(agent->catalog) < 0) {
 		schedule_settle(agent);
-	else
-		bl_reconcile_begin(agent->reconcile);
+		return;
+	}
+	agent->taken_us = now_us();
+	bl_reconcile_begin(agent->reconcile);
 }
 
 static int on_settle(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -77,9 +87,15 @@ static void on_report(struct bl_source *source, const char *subject, const struc
 	bl_problems_set_diag(agent->problems, subject, diag);
 }
 
+static double ms(uint64_t from_us, uint64_t to_us)
+{
+	return (double)(to_us - from_us) / 1000;
+}
+
 static void on_ready(void *userdata)
 {
 	struct bl_agent *agent = userdata;
+	const struct bl_reconcile_stats *stats = bl_reconcile_stats(agent->reconcile);
 	struct bl_plan_counts counts = bl_plan_counts(agent->plan);
 
 	bl_log(BL_LOG_NOTICE, "ready: %zu services, %u frontends and %u backends in %s maps",
@@ -88,6 +104,12 @@ static void on_ready(void *userdata)
 	/* Not before: the canary frontend of adopted maps leads to the agent before us. */
 	if (agent->canary && agent->settings.config.cgroup)
 		bl_canary_start(agent->canary, agent->settings.config.cgroup);
+	bl_log(BL_LOG_INFO,
+	       "ready after %.0f ms: maps and programs %.0f, reading %.0f, taking in %.0f, plan "
+	       "%.0f, filling maps %.0f",
+	       ms(agent->started_us, now_us()), ms(agent->started_us, agent->opened_us),
+	       ms(agent->opened_us, agent->read_us), ms(agent->read_us, agent->taken_us),
+	       (double)stats->last_plan_us / 1000, (double)stats->last_apply_us / 1000);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu services in force",
 			 bl_store_count(agent->store, BL_KIND_SERVICE));
 }
@@ -131,8 +153,11 @@ static void on_deliver(struct bl_source *source, const struct bl_source_batch *b
 		       void *userdata)
 {
 	struct bl_agent *agent = userdata;
-	int r = bl_catalog_deliver(agent->catalog, batch);
+	int r;
 
+	if (!agent->read_us)
+		agent->read_us = now_us();
+	r = bl_catalog_deliver(agent->catalog, batch);
 	if (r == -EIO)
 		schedule_settle(agent);
 	else if (r < 0)
@@ -368,13 +393,11 @@ static int start_sources(struct bl_agent *agent, struct bl_err *err)
 static int make_agent(struct bl_agent *agent, const struct bl_agent_config *config,
 		      struct bl_err *err)
 {
-	struct timespec now;
 	int r = bl_settings_init(&agent->settings, config, err);
 
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* or it grows up to 32 MiB */
 	(void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	agent->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	agent->started_us = now_us();
 	agent->started_s = time(NULL);
 	if (r >= 0)
 		r = bl_problems_new(&agent->problems);
@@ -397,6 +420,7 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 				  &agent->server, err);
 	if (r >= 0)
 		r = make_datapath(agent, err);
+	agent->opened_us = now_us();
 	if (r >= 0)
 		r = make_control(agent, err);
 	if (r >= 0)

@@ -18,6 +18,9 @@
 #define CHECK_USEC (60 * 1000 * 1000ull)
 /* Refused Services that are tried again after each change; others wait for their own. */
 #define RETRY_MAX 256u
+/* The first delta goes out in pieces of about so many ops: whole it would take more memory than all
+ * objects do. */
+#define PIECE_OPS 4096u
 
 const uint64_t bl_sync_bounds_us[BL_SYNC_BUCKETS] = {100,   500,    1000,   5000,
 						     20000, 100000, 500000, 2000000};
@@ -30,8 +33,11 @@ struct bl_reconcile {
 	struct bl_map *refused;  /* "ns/name" of Services that the plan could not take */
 	struct bl_map *affinity; /* "ns/name" of Services with session affinity */
 	struct bl_sweep *sweep;
-	bool deriving;       /* changes of the store are our own */
-	bool full;           /* the next apply is a diff against what the kernel holds */
+	bool deriving;    /* changes of the store are our own */
+	bool full;        /* the next apply is a diff against what the kernel holds */
+	bool in_pieces;   /* the maps are new: there is nothing that could be taken away */
+	size_t piece_ops; /* that went out in pieces */
+	uint64_t pieces_us;
 	uint64_t noticed_us; /* when the oldest change that waits was noticed; 0: none */
 	uint64_t backoff;
 	sd_event_source *flush;
@@ -165,6 +171,24 @@ static void add_refused(struct bl_reconcile *reconcile)
 	}
 }
 
+/* Every Service's ops are in safe order, so they may also go out before those of the next. After a
+ * failure the rest is left to the diff that follows. */
+static void apply_piece(struct bl_reconcile *reconcile, struct bl_delta *delta)
+{
+	uint64_t started = now_us();
+
+	if (!reconcile->in_pieces || delta->count < PIECE_OPS)
+		return;
+	if (bl_datapath_apply(reconcile->config.datapath, delta, NULL) < 0) {
+		reconcile->in_pieces = false;
+		reconcile->full = true;
+		return;
+	}
+	reconcile->piece_ops += delta->count;
+	reconcile->pieces_us += now_us() - started;
+	bl_delta_done(delta);
+}
+
 /* Removals first, so that addresses are free for their next owner; what was refused once more at
  * the end, since its address may have been given up by a Service later in the alphabet. */
 static void update_names(struct bl_reconcile *reconcile, char **names, size_t count,
@@ -182,6 +206,7 @@ static void update_names(struct bl_reconcile *reconcile, char **names, size_t co
 
 		if (update_service(reconcile, names[i], name, false, delta))
 			failed++;
+		apply_piece(reconcile, delta);
 	}
 	for (size_t i = 0; failed && failed < count && i < count; i++) {
 		const char *name = names[i] + strlen(names[i]) + 1;
@@ -240,7 +265,7 @@ static void note_success(struct bl_reconcile *reconcile, const struct bl_delta *
 	struct bl_reconcile_stats *stats = &reconcile->stats;
 
 	stats->applies++;
-	stats->last_ops = delta->count;
+	stats->last_ops = delta->count + reconcile->piece_ops;
 	stats->last_apply_s = time(NULL);
 	stats->error[0] = '\0';
 	stats->behind = false;
@@ -281,11 +306,13 @@ static void flush(struct bl_reconcile *reconcile, struct bl_delta *delta, bool f
 {
 	_cleanup_(bl_delta_done) struct bl_delta repair = BL_DELTA_INIT;
 	const struct bl_delta *used = delta;
-	uint64_t started = reconcile->noticed_us ? reconcile->noticed_us : now_us();
+	uint64_t begun = now_us(), planned;
+	uint64_t started = reconcile->noticed_us ? reconcile->noticed_us : begun;
 	struct bl_err err = {0};
 	int r = update_plan(reconcile, delta);
 
 	reconcile->noticed_us = 0;
+	planned = now_us();
 	if (r < 0)
 		(void)bl_err_set(&err, r, "cannot make the plan: %s", strerror(-r));
 	if (r >= 0 && reconcile->stats.behind && !force_full)
@@ -303,6 +330,8 @@ static void flush(struct bl_reconcile *reconcile, struct bl_delta *delta, bool f
 		note_failure(reconcile, &err);
 		return;
 	}
+	reconcile->stats.last_plan_us = planned - begun - reconcile->pieces_us;
+	reconcile->stats.last_apply_us = now_us() - planned + reconcile->pieces_us;
 	count_time(&reconcile->stats, now_us() - started);
 	note_success(reconcile, used);
 }
@@ -392,8 +421,12 @@ static void first_flush(struct bl_reconcile *reconcile)
 {
 	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
 
+	reconcile->in_pieces = !bl_datapath_was_adopted(reconcile->config.datapath);
 	begin_plan(reconcile, &delta);
 	flush(reconcile, &delta, true);
+	reconcile->in_pieces = false;
+	reconcile->piece_ops = 0;
+	reconcile->pieces_us = 0;
 }
 
 void bl_reconcile_begin(struct bl_reconcile *reconcile)

@@ -45,7 +45,9 @@ struct bl_reconcile_stats {
 	char error[BL_ERR_TEXT]; /* of the last apply; "" when it went well */
 	int64_t last_apply_s;    /* wall clock; 0: never */
 	uint64_t last_ops;
-	uint64_t last_us; /* from the change that was noticed to the maps */
+	uint64_t last_us; /* from the change that was noticed to the maps; of it: */
+	uint64_t last_plan_us;
+	uint64_t last_apply_us;
 	uint64_t applies;
 	uint64_t failures;
 	uint64_t buckets[BL_SYNC_BUCKETS + 1]; /* the last: beyond all bounds */

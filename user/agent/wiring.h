@@ -27,7 +27,10 @@
 struct bl_agent {
 	struct bl_settings settings;
 	int64_t started_s;
-	uint64_t started_us; /* CLOCK_MONOTONIC */
+	uint64_t started_us; /* CLOCK_MONOTONIC, as the next ones */
+	uint64_t opened_us;  /* when maps and programs were there */
+	uint64_t read_us;    /* when the first source had read everything */
+	uint64_t taken_us;   /* when all that sources brought was in the store */
 	int lock_fd;
 	sd_event *loop;
 	struct bl_problems *problems;
