@@ -319,6 +319,35 @@ static int make_devices(struct bl_agent *agent, struct bl_err *err)
 	return bl_devices_new(&config, &agent->devices, err);
 }
 
+static const struct bl_local_node *node_facts(void *userdata)
+{
+	return bl_node_watch_facts(((const struct bl_agent *)userdata)->node);
+}
+
+static bool is_healthy(void *userdata)
+{
+	const struct bl_agent *agent = userdata;
+	const struct bl_reconcile_stats *stats = bl_reconcile_stats(agent->reconcile);
+
+	return stats->ready && !stats->behind;
+}
+
+static int make_health_check(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_health_check_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.problems = agent->problems,
+		.node = node_facts,
+		.healthy = is_healthy,
+		.userdata = agent,
+	};
+	int r = agent->settings.config.dry_run ? 0
+					       : bl_health_check_new(&config, &agent->health_check);
+
+	return r < 0 ? bl_err_set(err, r, "cannot make health checks: %s", strerror(-r)) : 0;
+}
+
 static int make_control(struct bl_agent *agent, struct bl_err *err)
 {
 	struct bl_reconcile_config config = {
@@ -426,6 +455,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_devices(agent, err);
 	if (r >= 0)
+		r = make_health_check(agent, err);
+	if (r >= 0)
 		r = start_sources(agent, err);
 	return r;
 }
@@ -435,6 +466,7 @@ static void agent_done(struct bl_agent *agent)
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
+	bl_health_check_free(agent->health_check);
 	bl_devices_free(agent->devices);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);

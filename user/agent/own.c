@@ -34,8 +34,12 @@ void bl_own_healthz(struct bl_agent *agent, struct bl_reply *reply)
 	const struct bl_reconcile_stats *stats = bl_reconcile_stats(agent->reconcile);
 	const struct bl_canary_status *canary =
 		agent->canary ? bl_canary_status(agent->canary) : NULL;
+	const char *leaving =
+		bl_health_check_leaving(agent->store, bl_node_watch_facts(agent->node)->name);
 
-	if (stats->behind)
+	if (leaving)
+		reply_text(reply, 503, leaving);
+	else if (stats->behind)
 		reply_text(reply, 503, stats->error);
 	else if (canary && canary->state == BL_CANARY_NOT_IN_FORCE)
 		reply_text(reply, 503, canary->reason);
