@@ -11,8 +11,9 @@
 
 #include "dns/zone.h"
 
-#define BL_DNS_UDP_MAX 1232u /* what we send and take over UDP: no fragments (DNS flag day 2020)   \
-			      */
+#define BL_DNS_UDP_MAX                                                                             \
+	1232u /* what we send and take over UDP: no fragments (DNS flag day 2020)                  \
+	       */
 #define BL_DNS_TCP_MAX 65535u
 
 struct bl_dns_answerer {

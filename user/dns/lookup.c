@@ -335,6 +335,7 @@ void bl_dns_lookup_refuse(const struct bl_dns_zone *zone, struct bl_dns_message 
 	struct bl_addr addr;
 
 	message->rcode = KNOT_RCODE_REFUSED;
+	message->is_ours = false;
 	if (bl_dns_name_is_reverse(knot_pkt_qname(message->query), &addr))
 		(void)no_name(&looking);
 }

@@ -109,6 +109,10 @@ int bl_dns_zone_init(struct bl_dns_zone *zone, const struct bl_dns_zone_config *
 	if (r < 0)
 		return r;
 	r = bl_arena_new(&zone->arena);
+	if (r == 0 && config->node_name) {
+		zone->node_name = bl_arena_strdup(zone->arena, config->node_name);
+		r = zone->node_name ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = make_fixed(zone, config->serial);
 	if (r == 0)
@@ -156,6 +160,14 @@ static struct key key_of_pod(const uint8_t *ns_label, const struct bl_addr *addr
 	key.bytes[key.len++] = addr->family;
 	memcpy(key.bytes + key.len, &addr->ip, 16);
 	key.len += 16;
+	return key;
+}
+
+static struct key key_of_client(const struct bl_addr *addr)
+{
+	struct key key = key_of_reverse(addr);
+
+	key.bytes[0] = 'a';
 	return key;
 }
 
@@ -351,6 +363,33 @@ static bool pod_address(const struct bl_pod *pod, uint8_t family, struct bl_addr
 	return pod && !bl_pod_state_of(pod).finished && bl_pod_address(pod, family, ret);
 }
 
+int bl_dns_zone_put_client(struct bl_dns_zone *zone, const struct bl_addr *addr, bool exists)
+{
+	struct key key = key_of_client(addr);
+
+	return count_key(zone, &key, exists ? 1 : -1);
+}
+
+/* One pod more or less has this address. */
+static int count_pod(struct bl_dns_zone *zone, const struct bl_pod *pod, const uint8_t *ns_label,
+		     const struct bl_addr *addr, int step)
+{
+	struct key key = key_of_pod(ns_label, addr);
+	int r = count_key(zone, &key, step);
+
+	if (r == 0 && (!zone->node_name ||
+		       (pod->spec.node_name && strcmp(pod->spec.node_name, zone->node_name) == 0)))
+		r = bl_dns_zone_put_client(zone, addr, step > 0);
+	return r;
+}
+
+static bool same_node(const struct bl_pod *a, const struct bl_pod *b)
+{
+	const char *x = a->spec.node_name, *y = b->spec.node_name;
+
+	return strcmp(x ? x : "", y ? y : "") == 0;
+}
+
 int bl_dns_zone_put_pod(struct bl_dns_zone *zone, const struct bl_pod *old,
 			const struct bl_pod *now)
 {
@@ -366,18 +405,13 @@ int bl_dns_zone_put_pod(struct bl_dns_zone *zone, const struct bl_pod *old,
 		struct bl_addr before, after;
 		bool was = pod_address(old, families[i], &before);
 		bool is = pod_address(now, families[i], &after);
-		struct key key;
 
-		if (was && is && bl_addr_equal(&before, &after))
+		if (was && is && bl_addr_equal(&before, &after) && same_node(old, now))
 			continue;
-		if (was) {
-			key = key_of_pod(label.wire, &before);
-			r = count_key(zone, &key, -1);
-		}
-		if (r == 0 && is) {
-			key = key_of_pod(label.wire, &after);
-			r = count_key(zone, &key, 1);
-		}
+		if (was)
+			r = count_pod(zone, old, label.wire, &before, -1);
+		if (r == 0 && is)
+			r = count_pod(zone, now, label.wire, &after, 1);
 	}
 	return r;
 }
@@ -441,6 +475,13 @@ bool bl_dns_has_pod(const struct bl_dns_version *version, const uint8_t *ns_labe
 		    const struct bl_addr *addr)
 {
 	struct key key = key_of_pod(ns_label, addr);
+
+	return bl_dns_version_find(version, key.bytes, key.len) != NULL;
+}
+
+bool bl_dns_has_client(const struct bl_dns_version *version, const struct bl_addr *addr)
+{
+	struct key key = key_of_client(addr);
 
 	return bl_dns_version_find(version, key.bytes, key.len) != NULL;
 }

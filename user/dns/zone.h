@@ -20,6 +20,7 @@ struct bl_dns_zone_config {
 	const struct bl_prefix *owned; /* whose reverse names nobody else knows: service CIDRs */
 	size_t owned_count;            /* at most BL_DNS_OWNED_MAX */
 	uint32_t serial;
+	const char *node_name; /* whose pods may ask; NULL: all pods may */
 };
 #define BL_DNS_OWNED_MAX 8
 
@@ -28,6 +29,7 @@ struct bl_dns_zone {
 	struct bl_dns_table *table;
 	struct bl_prefix owned[BL_DNS_OWNED_MAX];
 	size_t owned_count;
+	char *node_name;                /* of the arena; NULL: any */
 	struct bl_dns_name name_server; /* "ns.dns.cluster.local" */
 	struct bl_arena *arena;
 	knot_rdataset_t soa, ns, txt;
@@ -44,6 +46,8 @@ int bl_dns_zone_put_namespace(struct bl_dns_zone *zone, const char *name, bool e
 /* A pod that came (old NULL), changed or went (now NULL). */
 int bl_dns_zone_put_pod(struct bl_dns_zone *zone, const struct bl_pod *old,
 			const struct bl_pod *now);
+/* An address that may ask besides those of pods, such as one of the node; counted like them. */
+int bl_dns_zone_put_client(struct bl_dns_zone *zone, const struct bl_addr *addr, bool exists);
 /* Everything of a store, for the first time. Does not publish. */
 int bl_dns_zone_fill(struct bl_dns_zone *zone, const struct bl_store *store,
 		     const struct bl_local_node *node);
@@ -55,6 +59,7 @@ const struct bl_dns_entry *bl_dns_find_entry(const struct bl_dns_version *versio
 bool bl_dns_has_namespace(const struct bl_dns_version *version, const uint8_t *label);
 bool bl_dns_has_pod(const struct bl_dns_version *version, const uint8_t *ns_label,
 		    const struct bl_addr *addr);
+bool bl_dns_has_client(const struct bl_dns_version *version, const struct bl_addr *addr);
 /* PTR records of an address. */
 const knot_rdataset_t *bl_dns_find_reverse(const struct bl_dns_version *version,
 					   const struct bl_addr *addr);

@@ -136,8 +136,8 @@ static const struct row rows[] = {
 	 "set-0.set.default.svc.cluster.local. 5 A 10.0.0.10\n"
 	 "10-0-0-11.set.default.svc.cluster.local. 5 A 10.0.0.11\n"},
 	{"10.0.0.10.in-addr.arpa", "PTR",
-	 "NOERROR aa\n10.0.0.10.in-addr.arpa. 5 PTR set-0.set.default.svc.cluster.local.\n"
-	 "10.0.0.10.in-addr.arpa. 5 PTR 10-0-0-10.eager.default.svc.cluster.local.\n"},
+	 "NOERROR aa\n10.0.0.10.in-addr.arpa. 5 PTR 10-0-0-10.eager.default.svc.cluster.local.\n"
+	 "10.0.0.10.in-addr.arpa. 5 PTR set-0.set.default.svc.cluster.local.\n"},
 	{"nobody.default.svc.cluster.local", "A", NONE},
 	{"_db._tcp.nobody.default.svc.cluster.local", "SRV", NONE},
 	{"six.missing.default.svc.cluster.local", "AAAA", NONE},
