@@ -56,6 +56,8 @@ static void begin_when_synced(struct bl_agent *agent)
 {
 	if (!all_synced(agent) || bl_reconcile_stats(agent->reconcile)->begun)
 		return;
+	if (agent->dns)
+		bl_agent_dns_begin(agent->dns);
 	bl_allocator_forget_unclaimed(agent->allocator);
 	if (bl_catalog_settle(agent->catalog) < 0) {
 		schedule_settle(agent);
@@ -178,6 +180,8 @@ static void on_addresses(void *userdata)
 	struct bl_agent *agent = userdata;
 
 	bl_agent_put_own(agent);
+	if (agent->dns)
+		bl_agent_dns_follow_node(agent->dns);
 	bl_reconcile_touch_all(agent->reconcile);
 }
 
@@ -394,6 +398,27 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 	return 0;
 }
 
+static int make_dns(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_agent_config *config = &agent->settings.config;
+	struct bl_agent_dns_deps deps = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.allocator = agent->allocator,
+		.catalog = agent->catalog,
+		.problems = agent->problems,
+		.node = agent->node,
+		.service_cidrs = config->service_cidrs,
+		.service_cidr_count = config->service_cidr_count,
+		.mark = bl_settings_datapath(&agent->settings).probe_mark,
+	};
+
+	/* Marks take a privilege that a dry run does without. */
+	if (config->dry_run)
+		deps.mark = 0;
+	return config->dns.enabled ? bl_agent_dns_new(&config->dns, &deps, &agent->dns, err) : 0;
+}
+
 static int start_sources(struct bl_agent *agent, struct bl_err *err)
 {
 	const struct bl_source_handler handler = {
@@ -457,6 +482,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_health_check(agent, err);
 	if (r >= 0)
+		r = make_dns(agent, err);
+	if (r >= 0)
 		r = start_sources(agent, err);
 	return r;
 }
@@ -468,6 +495,7 @@ static void agent_done(struct bl_agent *agent)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
 	bl_health_check_free(agent->health_check);
 	bl_devices_free(agent->devices);
+	bl_agent_dns_free(agent->dns);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);
 	bl_hooks_free(agent->hooks);

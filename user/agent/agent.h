@@ -38,6 +38,28 @@ struct bl_packet_options {
 	size_t pool_count; /* 0: load-balancer addresses come from elsewhere */
 };
 
+#define BL_AGENT_DNS_LISTEN_MAX 8
+#define BL_AGENT_DNS_UPSTREAMS_MAX 4
+#define BL_AGENT_DNS_ALLOW_MAX 32
+
+struct bl_agent_endpoint {
+	struct bl_addr addr;
+	uint16_t port;
+};
+
+/* The DNS of the cluster's names. */
+struct bl_agent_dns_config {
+	bool enabled;
+	const char *domain; /* NULL: cluster.local */
+	/* None: port 10053 of 127.0.0.1 and of the node's first address of each family. */
+	struct bl_agent_endpoint listen[BL_AGENT_DNS_LISTEN_MAX];
+	size_t listen_count;
+	struct bl_agent_endpoint upstreams[BL_AGENT_DNS_UPSTREAMS_MAX];
+	size_t upstream_count;                          /* 0: those of /etc/resolv.conf */
+	struct bl_prefix allow[BL_AGENT_DNS_ALLOW_MAX]; /* besides this node and its pods */
+	size_t allow_count;
+};
+
 struct bl_agent_config {
 	const char *manifests;             /* folder to follow; NULL: none */
 	const char *node_name;             /* NULL: the host name */
@@ -51,6 +73,7 @@ struct bl_agent_config {
 	uint16_t node_port_last;           /* 0: 32767 */
 	struct bl_addr canary; /* loopback address of the canary; no family: 127.254.254.254 */
 	uint16_t canary_port;  /* 0: 9 */
+	struct bl_agent_dns_config dns;
 	bool dry_run;          /* the fake datapath: no root, nothing reaches the kernel */
 	bool no_refuse_bind;   /* programs may bind NodePorts */
 	bool no_remember_peer; /* getpeername of TCP shows the pod; see docs/decisions */

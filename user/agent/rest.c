@@ -286,6 +286,7 @@ enum fixed_path {
 	PATH_VERIFY,
 	PATH_PLAN,
 	PATH_ENV,
+	PATH_RESOLV_CONF,
 	PATH_CONNECTIONS,
 	PATH_COUNT,
 };
@@ -304,6 +305,7 @@ static const char *const fixed_paths[PATH_COUNT] = {
 	[PATH_VERIFY] = "/beeline/v1/verify",
 	[PATH_PLAN] = "/beeline/v1/plan",
 	[PATH_ENV] = "/beeline/v1/env",
+	[PATH_RESOLV_CONF] = "/beeline/v1/resolv-conf",
 	[PATH_CONNECTIONS] = "/beeline/v1/connections",
 };
 
@@ -337,6 +339,8 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 		return bl_own_plan(agent, reply);
 	case PATH_ENV:
 		return bl_own_env(agent, request, reply);
+	case PATH_RESOLV_CONF:
+		return bl_own_resolv_conf(agent, request, reply);
 	case PATH_CONNECTIONS:
 		return bl_own_connections(agent, request, reply);
 	case PATH_COUNT:

@@ -13,6 +13,7 @@
 #include "agent/config.h"
 #include "agent/devices.h"
 #include "agent/health_check.h"
+#include "agent/dns_wiring.h"
 #include "agent/hooks.h"
 #include "agent/netns_pods.h"
 #include "agent/node.h"
@@ -48,6 +49,7 @@ struct bl_agent {
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
 	struct bl_health_check *health_check; /* NULL in a dry run */
+	struct bl_agent_dns *dns; /* NULL: not asked for */
 	struct bl_watches *watches;
 	struct bl_server *server;
 	struct bl_source *sources[BL_AGENT_SOURCES]; /* NULL: not used */

@@ -53,6 +53,7 @@ int bl_cmd_status(struct bl_cli *cli);
 int bl_cmd_label(struct bl_cli *cli);
 int bl_cmd_expose(struct bl_cli *cli);
 int bl_cmd_env(struct bl_cli *cli);
+int bl_cmd_resolv_conf(struct bl_cli *cli);
 int bl_cmd_delete(struct bl_cli *cli);
 int bl_cmd_create(struct bl_cli *cli);
 int bl_cmd_apply(struct bl_cli *cli);

@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "base/cleanup.h"
 #include "cli/client.h"
+#include "cli/dns_options.h"
 #include "cli/json.h"
 #include "cli/resource.h"
 
@@ -151,6 +152,8 @@ int bl_cmd_agent(struct bl_cli *cli)
 	struct bl_err err = {0};
 
 	if (read_config(cli, &config, &err) < 0)
+		return bl_cli_usage(cli, "%s", err.text);
+	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	config.manifests = bl_arg(&cli->args, "manifests");
 	return bl_agent_run(&config);

@@ -57,6 +57,19 @@ const struct bl_option bl_agent_options[] = {
 	{NULL},
 };
 
+static const struct bl_option dns_options[] = {
+	{"dns", 0, BL_OPTION_FLAG, NULL,
+	 "answer for the cluster's names, also as Service kube-system/kube-dns"},
+	{"cluster-domain", 0, BL_OPTION_STRING, "NAME",
+	 "domain of the cluster's names (cluster.local)"},
+	{"dns-listen", 0, BL_OPTION_LIST, "ADDRESS[:PORT]",
+	 "where DNS is answered (port 10053 of 127.0.0.1 and of the node's first address)"},
+	{"dns-upstream", 0, BL_OPTION_LIST, "ADDRESS[:PORT]",
+	 "whom to ask for other names (the servers of /etc/resolv.conf)"},
+	{"dns-allow", 0, BL_OPTION_LIST, "NETWORK", "who may ask, besides this node and its pods"},
+	{NULL},
+};
+
 static const struct bl_option run_options[] = {
 	{"manifests", 'm', BL_OPTION_STRING, "DIR", "folder of manifests to follow"},
 	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
@@ -156,6 +169,11 @@ static const struct bl_option env_options[] = {
 	{NULL},
 };
 
+static const struct bl_option resolv_conf_options[] = {
+	{"pod", 0, BL_OPTION_STRING, "NAME", "a pod that exists"},
+	{NULL},
+};
+
 static const struct bl_option status_options[] = {
 	{"output", 'o', BL_OPTION_ENUM, "json|yaml", "all that the agent says"},
 	{NULL},
@@ -176,7 +194,7 @@ const struct bl_command bl_commands[] = {
 			   "told to end; connections go on without it.\n",
 		.group = BL_GROUP_NODE,
 		.needs = BL_NEEDS_ROOT,
-		.tables = {run_options, bl_agent_options, bl_client_options},
+		.tables = {run_options, bl_agent_options, dns_options, bl_client_options},
 		.run = bl_cmd_agent,
 	},
 	{
@@ -348,6 +366,15 @@ const struct bl_command bl_commands[] = {
 		.needs = BL_NEEDS_AGENT,
 		.tables = {namespace_options, env_options, bl_client_options},
 		.run = bl_cmd_env,
+	},
+	{
+		.name = "resolv-conf",
+		.args = "--pod NAME",
+		.help = "print the resolv.conf that a pod gets for its dnsPolicy and dnsConfig",
+		.group = BL_GROUP_LOOK,
+		.needs = BL_NEEDS_AGENT,
+		.tables = {namespace_options, resolv_conf_options, bl_client_options},
+		.run = bl_cmd_resolv_conf,
 	},
 	{
 		.name = "version",

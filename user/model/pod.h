@@ -99,10 +99,28 @@ enum bl_pod_phase {
 	BL_POD_PHASE_UNKNOWN,
 };
 
+struct bl_pod_dns_option {
+	const char *name;
+	const char *value; /* NULL: none */
+};
+
+struct bl_pod_dns_options {
+	struct bl_pod_dns_option *items;
+	size_t count;
+};
+
+struct bl_pod_dns_config {
+	struct bl_strings nameservers;
+	struct bl_strings searches;
+	struct bl_pod_dns_options options;
+};
+
 struct bl_pod_spec {
 	const char *node_name;
 	const char *hostname;
 	const char *subdomain;
+	const char *dns_policy; /* NULL: ClusterFirst */
+	struct bl_pod_dns_config dns_config;
 	enum bl_tristate host_network;
 	enum bl_tristate enable_service_links;
 	int64_t termination_grace_period_s; /* -1: unset */

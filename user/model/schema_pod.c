@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* All field names of Kubernetes v1.36; what Services do not need is kept as it was read. */
+#include <string.h>
+
 #include "model/pod.h"
 #include "model/schema.h"
 
@@ -69,6 +71,60 @@ static const struct bl_type type_container = {
 	BL_TYPE(container_fields, struct bl_container),
 };
 
+static const char *check_dns_policy(const char *text)
+{
+	static const char *const words[] = {"ClusterFirst", "ClusterFirstWithHostNet", "Default",
+					    "None"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(text, words[i]) == 0)
+			return NULL;
+	return "expected ClusterFirst, ClusterFirstWithHostNet, Default or None";
+}
+
+static const char *check_name_server(const char *text)
+{
+	struct bl_addr addr;
+
+	return bl_addr_parse_lenient(text, &addr) == 0 ? NULL : "expected an IP address";
+}
+
+/* It becomes a word of a line. */
+static const char *check_word(const char *text)
+{
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at <= ' ')
+			return "expected no blanks";
+	return *text ? NULL : "expected a word";
+}
+
+static const struct bl_field dns_option_fields[] = {
+	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_dns_option, name),
+	 .required = true, .check = check_word, .help = "such as 'ndots'"},
+	{BL_NAME("value"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_dns_option, value),
+	 .check = check_word, .help = "what stands behind the colon"},
+};
+
+static const struct bl_type type_dns_option = {
+	.name = "PodDNSConfigOption",
+	BL_TYPE(dns_option_fields, struct bl_pod_dns_option),
+};
+
+static const struct bl_field dns_config_fields[] = {
+	{BL_NAME("nameservers"), .type = BL_FIELD_STRINGS,
+	 BL_AT(struct bl_pod_dns_config, nameservers), .check = check_name_server,
+	 .help = "servers besides the policy's"},
+	{BL_NAME("searches"), .type = BL_FIELD_STRINGS, BL_AT(struct bl_pod_dns_config, searches),
+	 .check = check_word, .help = "domains to search besides the policy's"},
+	{BL_NAME("options"), .type = BL_FIELD_LIST, BL_AT(struct bl_pod_dns_config, options),
+	 .sub = &type_dns_option, .help = "options of the resolver; they come before the policy's"},
+};
+
+static const struct bl_type type_dns_config = {
+	.name = "PodDNSConfig",
+	BL_TYPE(dns_config_fields, struct bl_pod_dns_config),
+};
+
 static const struct bl_field spec_fields[] = {
 	KEPT("volumes"),
 	{BL_NAME("initContainers"), .type = BL_FIELD_LIST,
@@ -82,7 +138,9 @@ static const struct bl_field spec_fields[] = {
 	 BL_AT(struct bl_pod_spec, termination_grace_period_s), .unset = -1, .value = 30,
 	 .help = "how long the pod may take to end"},
 	KEPT("activeDeadlineSeconds"),
-	KEPT("dnsPolicy"),
+	{BL_NAME("dnsPolicy"), .type = BL_FIELD_STRING, BL_AT(struct bl_pod_spec, dns_policy),
+	 .check = check_dns_policy,
+	 .help = "ClusterFirst (default), ClusterFirstWithHostNet, Default or None"},
 	KEPT("nodeSelector"),
 	KEPT("serviceAccountName"),
 	KEPT("serviceAccount"),
@@ -106,7 +164,8 @@ static const struct bl_field spec_fields[] = {
 	KEPT("hostAliases"),
 	KEPT("priorityClassName"),
 	KEPT("priority"),
-	KEPT("dnsConfig"),
+	{BL_NAME("dnsConfig"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_pod_spec, dns_config),
+	 .sub = &type_dns_config, .help = "what resolv.conf gets besides"},
 	{BL_NAME("readinessGates"), .type = BL_FIELD_NAMED_STRINGS,
 	 BL_AT(struct bl_pod_spec, readiness_gates), .key = "conditionType",
 	 .help = "further conditions that must be True before the pod is ready"},
