@@ -149,7 +149,7 @@ void *bl_map_get(const struct bl_map *map, const void *key, size_t key_len)
 {
 	if (map->count == 0)
 		return NULL;
-	return find_entry(map, hash_key(map, key, key_len), key, key_len)->value;
+	return find_entry(map, bl_map_hash(map->seed, key, key_len), key, key_len)->value;
 }
 
 static void *copy_key(const void *key, size_t key_len)
@@ -161,7 +161,7 @@ static void *copy_key(const void *key, size_t key_len)
 
 int bl_map_put(struct bl_map *map, const void *key, size_t key_len, void *value, void **ret_old)
 {
-	uint32_t hash = hash_key(map, key, key_len);
+	uint32_t hash = bl_map_hash(map->seed, key, key_len);
 	struct entry *entry;
 
 	assert(value);
@@ -217,7 +217,7 @@ void *bl_map_remove(struct bl_map *map, const void *key, size_t key_len)
 
 	if (map->count == 0)
 		return NULL;
-	entry = find_entry(map, hash_key(map, key, key_len), key, key_len);
+	entry = find_entry(map, bl_map_hash(map->seed, key, key_len), key, key_len);
 	if (!entry->key)
 		return NULL;
 	value = entry->value;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 
@@ -31,6 +32,9 @@ void bl_map_clear(struct bl_map *map);
 /* Start with *cursor = 0; false at the end. Any output may be NULL. */
 bool bl_map_next(const struct bl_map *map, size_t *cursor, const void **ret_key,
 		 size_t *ret_key_len, void **ret_value);
+
+/* The hash of the map, for other tables: with a random seed nobody can make keys collide. */
+uint64_t bl_map_hash(uint64_t seed, const void *key, size_t key_len);
 
 /* The same for keys that are C strings (the terminator is not part of the key). */
 void *bl_map_get_str(const struct bl_map *map, const char *key);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/map.h"
+
 #define FAN 256u
 
 struct cell {
@@ -48,36 +50,6 @@ struct bl_dns_table {
 	size_t retired_capacity;
 };
 
-static uint64_t mix(uint64_t value)
-{
-	value ^= value >> 32;
-	value *= 0xd6e8feb86659fd93u;
-	value ^= value >> 32;
-	value *= 0xd6e8feb86659fd93u;
-	value ^= value >> 32;
-	return value;
-}
-
-static uint64_t hash_of(const struct bl_dns_version *version, const void *key, size_t len)
-{
-	const uint8_t *bytes = key;
-	uint64_t hash = version->seed ^ len;
-
-	for (; len >= 8; bytes += 8, len -= 8) {
-		uint64_t word;
-
-		memcpy(&word, bytes, sizeof(word));
-		hash = mix(hash ^ word);
-	}
-	if (len > 0) {
-		uint64_t word = 0;
-
-		memcpy(&word, bytes, len);
-		hash = mix(hash ^ word);
-	}
-	return mix(hash);
-}
-
 static struct bucket *const *slot_of(const struct bl_dns_version *version, uint64_t hash)
 {
 	const struct middle *middle = version->middles[hash % FAN];
@@ -99,7 +71,7 @@ static size_t find_cell(const struct bucket *bucket, uint64_t hash, const void *
 const struct bl_dns_value *bl_dns_version_find(const struct bl_dns_version *version,
 					       const void *key, size_t key_len)
 {
-	uint64_t hash = hash_of(version, key, key_len);
+	uint64_t hash = bl_map_hash(version->seed, key, key_len);
 	struct bucket *const *slot = slot_of(version, hash);
 	size_t i;
 
@@ -202,7 +174,7 @@ static struct bucket *copy_bucket(const struct bucket *bucket, size_t skip)
 static int change(struct bl_dns_table *table, const void *key, size_t key_len,
 		  struct bl_dns_value *value)
 {
-	uint64_t hash = hash_of(table->next, key, key_len);
+	uint64_t hash = bl_map_hash(table->next->seed, key, key_len);
 	struct bucket *const *slot = slot_of(table->next, hash);
 	struct bucket *old = slot ? *slot : NULL, *copy;
 	size_t at = find_cell(old, hash, key, key_len);
