@@ -42,5 +42,23 @@ class CountCases(unittest.TestCase):
         self.check(entry("ERROR", stderr="no such file"), 0, 1)
 
 
+class CountGuest(unittest.TestCase):
+    def check(self, status, output, programs, passed, failed):
+        self.assertEqual(run_tests.count_guest(status, output, programs)[:2], (passed, failed))
+
+    def test_programs_that_ended_well_or_not(self):
+        output = (SYNTHESIS.format(5, 5, 0, 0) + "vm-test-status: 0 /a/test_one\r\n" +
+                  SYNTHESIS.format(3, 1, 2, 0) + "vm-test-status: 2 /a/test_two\r\n")
+        self.check(0, output, 2, 6, 2)
+
+    def test_program_that_was_stopped_is_a_failure(self):
+        self.check(0, "hangs\nvm-test-status: 124 /a/test_one\n", 1, 0, 1)
+
+    def test_guest_that_ends_early_fails_for_each_program_that_did_not_run(self):
+        self.check(1, SYNTHESIS.format(5, 5, 0, 0) + "vm-test-status: 0 /a/test_one\n", 3, 5, 2)
+        self.check(1, "the guest ended without a status", 2, 0, 2)
+        self.check(1, SYNTHESIS.format(5, 5, 0, 0) + "vm-test-status: 0 /a/test_one\n", 1, 5, 1)
+
+
 if __name__ == "__main__":
     unittest.main()
