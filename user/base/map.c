@@ -87,10 +87,10 @@ static uint64_t mix(uint64_t value)
 	return value;
 }
 
-static uint32_t hash_key(const struct bl_map *map, const void *key, size_t key_len)
+uint64_t bl_map_hash(uint64_t seed, const void *key, size_t key_len)
 {
 	const uint8_t *bytes = key;
-	uint64_t hash = map->seed ^ key_len;
+	uint64_t hash = seed ^ key_len;
 
 	while (key_len >= 8) {
 		uint64_t word;
@@ -106,7 +106,12 @@ static uint32_t hash_key(const struct bl_map *map, const void *key, size_t key_l
 		memcpy(&word, bytes, key_len);
 		hash = mix(hash ^ word);
 	}
-	return (uint32_t)mix(hash);
+	return mix(hash);
+}
+
+static uint32_t hash_key(const struct bl_map *map, const void *key, size_t key_len)
+{
+	return (uint32_t)bl_map_hash(map->seed, key, key_len);
 }
 
 /* The entry with this key, or the free one where it belongs. There is always a free one. */
@@ -149,7 +154,7 @@ void *bl_map_get(const struct bl_map *map, const void *key, size_t key_len)
 {
 	if (map->count == 0)
 		return NULL;
-	return find_entry(map, bl_map_hash(map->seed, key, key_len), key, key_len)->value;
+	return find_entry(map, hash_key(map, key, key_len), key, key_len)->value;
 }
 
 static void *copy_key(const void *key, size_t key_len)
@@ -161,7 +166,7 @@ static void *copy_key(const void *key, size_t key_len)
 
 int bl_map_put(struct bl_map *map, const void *key, size_t key_len, void *value, void **ret_old)
 {
-	uint32_t hash = bl_map_hash(map->seed, key, key_len);
+	uint32_t hash = hash_key(map, key, key_len);
 	struct entry *entry;
 
 	assert(value);
@@ -217,7 +222,7 @@ void *bl_map_remove(struct bl_map *map, const void *key, size_t key_len)
 
 	if (map->count == 0)
 		return NULL;
-	entry = find_entry(map, bl_map_hash(map->seed, key, key_len), key, key_len);
+	entry = find_entry(map, hash_key(map, key, key_len), key, key_len);
 	if (!entry->key)
 		return NULL;
 	value = entry->value;
