@@ -231,7 +231,7 @@ struct bl_packet_tunables {
 
 #define BL_PACKET_TUNABLES_DEFAULT                                                                 \
 	{                                                                                          \
-		.new_flows_per_s = 50000, .new_flows_burst = 50000, .tcp_new_s = 60,               \
+		.new_flows_per_s = 20000, .new_flows_burst = 20000, .tcp_new_s = 60,               \
 		.tcp_established_s = 21600, .tcp_closing_s = 60, .udp_new_s = 30,                  \
 		.udp_established_s = 180, .snat_first = BL_SNAT_FIRST_DEFAULT,                     \
 		.snat_last = BL_SNAT_LAST_DEFAULT, .count = 1, .dsr = 1, .fragments = 1,           \

@@ -469,6 +469,25 @@ void packet_flow_put(const struct ends *ends, const struct bl_flow *flow)
 	put(flows(), flow_key(ends, &key4, &key6), flow);
 }
 
+void packet_flow_delete(const struct ends *ends)
+{
+	struct bl_flow4_key key4;
+	struct bl_flow6_key key6;
+
+	cr_assert_eq(bpf_map_delete_elem(map_fd(flows()), flow_key(ends, &key4, &key6)), 0);
+}
+
+void packet_forget_guard(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct bl_packet_guard *zeros = calloc((size_t)cpus, sizeof(*zeros));
+	uint32_t zero = 0;
+
+	cr_assert_not_null(zeros);
+	put("packet_guard", &zero, zeros);
+	free(zeros);
+}
+
 size_t packet_flow_count(void)
 {
 	uint8_t key[64], next[64];

@@ -77,7 +77,10 @@ void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome 
 /* The flow that a packet of these ends has; false: none. */
 bool packet_flow(const struct ends *ends, struct bl_flow *ret);
 void packet_flow_put(const struct ends *ends, const struct bl_flow *flow);
+void packet_flow_delete(const struct ends *ends);
 size_t packet_flow_count(void);
+/* New flows are admitted as after a long pause. */
+void packet_forget_guard(void);
 
 uint64_t packet_reason(enum bl_reason reason);
 void assert_ends(const struct outcome *outcome, enum who from, uint32_t from_port, enum who to,

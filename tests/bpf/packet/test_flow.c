@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Flows over time: choice, states, age, lost entries, backends that go, floods. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "packet_fixture.h"
+
+TestSuite(packet_flow, .init = packet_up, .fini = packet_down);
+
+static const enum who one_local[] = {LOCAL_POD};
+static const enum who two_local[] = {LOCAL_POD, OTHER_POD};
+static const enum who one_remote[] = {REMOTE_POD};
+
+static const struct frame hello = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+
+static struct ends ends_of(enum who from, uint16_t from_port, enum who to, uint16_t to_port)
+{
+	return (struct ends){address_of(from, setting->family), from_port,
+			     address_of(to, setting->family), to_port};
+}
+
+static struct bl_flow flow_of(const struct ends *ends)
+{
+	struct bl_flow flow = {0};
+
+	cr_assert(packet_flow(ends, &flow), "%s: no flow from %s to %s", setting->name, ends->from,
+		  ends->to);
+	return flow;
+}
+
+static void age(const struct ends *ends, uint64_t seconds)
+{
+	struct bl_flow flow = flow_of(ends);
+
+	flow.last_seen_ns -= seconds * 1000000000ull;
+	packet_flow_put(ends, &flow);
+}
+
+/* Which of LOCAL_POD and OTHER_POD a packet was given. */
+static enum who given(const struct outcome *out)
+{
+	return strcmp(out->seen.to, address_of(LOCAL_POD, setting->family)) == 0 ? LOCAL_POD
+										 : OTHER_POD;
+}
+
+static uint32_t serve_two(uint16_t flags, bool maglev, uint32_t *ids)
+{
+	struct bl_frontend frontend = {.service_id = packet_service(), .flags = flags};
+
+	for (int i = 0; i < 2; i++)
+		ids[i] = packet_backend(frontend.service_id, two_local[i], POD_PORT);
+	frontend.external = packet_slots(ids, 2);
+	frontend.affinity_timeout_s = 100;
+	if (maglev) {
+		frontend.algorithm = BL_ALGORITHM_MAGLEV;
+		frontend.maglev = packet_maglev(ids, 2, 251);
+	}
+	packet_frontend(VIP, SERVICE_PORT, &frontend);
+	return frontend.service_id;
+}
+
+static void random_choice(void)
+{
+	uint32_t ids[2], count[WHO_COUNT] = {0};
+
+	serve_two(0, false, ids);
+	for (uint16_t i = 0; i < 200; i++) {
+		struct frame frame = hello;
+		struct outcome out;
+
+		frame.from_port = (uint16_t)(2000 + i);
+		packet_send(&frame, &out);
+		count[given(&out)]++;
+		/* The flow stays where it is. */
+		enum who first = given(&out);
+		packet_send(&frame, &out);
+		cr_assert_eq(given(&out), first);
+	}
+	/* Seven deviations from the half. */
+	cr_assert_gt(count[LOCAL_POD], 50);
+	cr_assert_gt(count[OTHER_POD], 50);
+}
+
+Test(packet_flow, flows_spread_over_backends_and_stay_where_they_are)
+{
+	everywhere(random_choice);
+}
+
+static void maglev_choice(void)
+{
+	uint32_t ids[2], count[WHO_COUNT] = {0};
+
+	serve_two(0, true, ids);
+	for (uint16_t i = 0; i < 200; i++) {
+		struct ends ends = ends_of(CLIENT, (uint16_t)(2000 + i), VIP, SERVICE_PORT);
+		struct frame frame = hello;
+		struct outcome out;
+		enum who first;
+
+		frame.from_port = ends.from_port;
+		packet_send(&frame, &out);
+		first = given(&out);
+		count[first]++;
+		/* The flow is lost: it is as if another node received it. */
+		packet_flow_delete(&ends);
+		frame.flags = ACK;
+		packet_send(&frame, &out);
+		cr_assert_eq(given(&out), first, "%s: a lost flow moved", setting->name);
+	}
+	cr_assert_gt(count[LOCAL_POD], 50);
+	cr_assert_gt(count[OTHER_POD], 50);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_NEW), 400);
+}
+
+Test(packet_flow, maglev_finds_the_backend_of_a_lost_flow_again)
+{
+	everywhere(maglev_choice);
+}
+
+static void affinity(bool maglev)
+{
+	uint32_t ids[2];
+	struct outcome out;
+	enum who had;
+
+	serve_two(BL_FRONTEND_F_AFFINITY, maglev, ids);
+	packet_send(&hello, &out);
+	had = given(&out);
+	for (uint16_t i = 1; i < 40; i++) {
+		struct frame frame = hello;
+
+		frame.from_port = (uint16_t)(5000 + i);
+		packet_send(&frame, &out);
+		cr_assert_eq(given(&out), had, "%s: connection %u", setting->name, i);
+	}
+	cr_assert_eq(packet_reason(BL_REASON_AFFINITY_HIT), 39);
+	packet_backend_state(ids[had == OTHER_POD], BL_BACKEND_GONE);
+}
+
+static void affinity_random(void)
+{
+	affinity(false);
+}
+
+static void affinity_maglev(void)
+{
+	affinity(true);
+}
+
+Test(packet_flow, client_with_affinity_gets_the_same_backend_for_every_connection)
+{
+	everywhere(affinity_random);
+}
+
+Test(packet_flow, client_with_affinity_gets_the_same_backend_with_maglev_too)
+{
+	everywhere(affinity_maglev);
+}
+
+static void states(void)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	struct ends back = ends_of(LOCAL_POD, POD_PORT, CLIENT, 5000);
+	bool is_tcp = setting->protocol == IPPROTO_TCP;
+	struct frame frame = hello,
+		     answer = {LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = SYN | ACK};
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	packet_send(&frame, &out);
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_NEW);
+	cr_assert_eq(flow_of(&back).state, BL_FLOW_NEW);
+	packet_leave(&answer, &out);
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_ESTABLISHED);
+	cr_assert_eq(flow_of(&back).state, BL_FLOW_ESTABLISHED);
+	cr_assert_eq(flow_of(&there).packets, 1);
+	cr_assert_eq(flow_of(&there).bytes,
+		     (setting->family == 4 ? 20u : 40u) + (is_tcp ? 20u : 8u));
+	if (!is_tcp)
+		return;
+	frame.flags = FIN | ACK;
+	packet_send(&frame, &out);
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_CLOSING);
+	cr_assert_eq(flow_of(&back).state, BL_FLOW_ESTABLISHED);
+	answer.flags = FIN | ACK;
+	packet_leave(&answer, &out);
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_CLOSED);
+	cr_assert_eq(flow_of(&back).state, BL_FLOW_CLOSED);
+	/* The last acknowledgement still goes through; a SYN begins anew. */
+	frame.flags = ACK;
+	packet_send(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "the last acknowledgement");
+	frame.flags = SYN;
+	packet_send(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "a new connection");
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_NEW);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_NEW), 2);
+}
+
+Test(packet_flow, states_follow_answers_and_ends)
+{
+	everywhere(states);
+}
+
+static void reset(void)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	struct outcome out;
+
+	if (setting->protocol != IPPROTO_TCP)
+		return;
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	packet_send(&hello, &out);
+	packet_leave(&(struct frame){LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = RST | ACK}, &out);
+	assert_ends(&out, VIP, SERVICE_PORT, CLIENT, 5000, "the reset itself");
+	cr_assert_eq(flow_of(&there).state, BL_FLOW_CLOSED);
+}
+
+Test(packet_flow, reset_closes_both_directions)
+{
+	everywhere(reset);
+}
+
+static void lost_pair(bool remote)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	struct bl_flow flow, kept;
+	struct outcome out;
+	struct ends back;
+
+	packet_serve(VIP, SERVICE_PORT, 0, remote ? one_remote : one_local, 1, NULL);
+	packet_send(&hello, &out);
+	back = (struct ends){address_of(remote ? REMOTE_POD : LOCAL_POD, setting->family), POD_PORT,
+			     remote ? address_of(NODE_INNER, setting->family)
+				    : address_of(CLIENT, setting->family),
+			     remote ? out.seen.from_port : 5000};
+	kept = flow_of(&back);
+	/* As if it was evicted; the other one is looked after once a second. */
+	packet_flow_delete(&back);
+	age(&there, 2);
+	packet_send(&hello, &out);
+	flow = flow_of(&back);
+	cr_assert_eq(memcmp(&flow.source, &kept.source, sizeof(flow.source)), 0);
+	cr_assert_eq(memcmp(&flow.destination, &kept.destination, sizeof(flow.destination)), 0);
+	cr_assert_eq(flow.source_port, kept.source_port);
+	cr_assert_eq(flow.destination_port, kept.destination_port);
+	cr_assert_eq(flow.kind, kept.kind);
+	cr_assert_eq(flow.backend_id, kept.backend_id);
+}
+
+static void lost_local(void)
+{
+	lost_pair(false);
+}
+
+static void lost_remote(void)
+{
+	lost_pair(true);
+}
+
+Test(packet_flow, lost_entry_is_made_again_from_the_other_direction)
+{
+	everywhere(lost_local);
+	everywhere(lost_remote);
+}
+
+static void gone(void)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	struct frame frame = hello;
+	uint32_t ids[2];
+	struct outcome out;
+	enum who had, now;
+
+	serve_two(0, false, ids);
+	packet_send(&frame, &out);
+	had = given(&out);
+	frame.flags = ACK;
+	/* Terminating: the flow goes on. */
+	packet_backend_state(ids[had == OTHER_POD], BL_BACKEND_TERMINATING);
+	age(&there, 2);
+	packet_send(&frame, &out);
+	cr_assert_eq(given(&out), had);
+	packet_backend_state(ids[had == OTHER_POD], BL_BACKEND_GONE);
+	age(&there, 2);
+	packet_serve(VIP, SERVICE_PORT, 0, had == LOCAL_POD ? &two_local[1] : &two_local[0], 1,
+		     NULL);
+	packet_send(&frame, &out);
+	cr_assert_eq(packet_reason(BL_REASON_BACKEND_GONE), 1, "%s", setting->name);
+	if (setting->protocol == IPPROTO_UDP) {
+		now = given(&out);
+		cr_assert_neq(now, had);
+		return;
+	}
+	cr_assert_eq(out.verdict, SENT);
+	assert_ends(&out, VIP, SERVICE_PORT, CLIENT, 5000, "the reset");
+	cr_assert_eq(out.seen.flags, RST);
+	cr_assert_eq(packet_flow_count(), 0);
+}
+
+Test(packet_flow, flow_of_a_terminating_backend_goes_on_and_of_a_gone_one_ends)
+{
+	everywhere(gone);
+}
+
+static void expired(void)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	bool is_tcp = setting->protocol == IPPROTO_TCP;
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	packet_send(&hello, &out);
+	age(&there, is_tcp ? 59 : 29);
+	packet_send(&hello, &out);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_NEW), 1);
+	age(&there, is_tcp ? 61 : 31);
+	packet_send(&hello, &out);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_NEW), 2);
+	packet_leave(&(struct frame){LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = SYN | ACK}, &out);
+	age(&there, is_tcp ? 21000 : 170);
+	packet_send(&hello, &out);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_NEW), 2);
+}
+
+Test(packet_flow, flow_counts_as_long_as_its_state_allows)
+{
+	everywhere(expired);
+}
+
+static void up_with_guard(void)
+{
+	struct bl_packet_tunables tunables = packet_tunables();
+
+	tunables.new_flows_per_s = 1;
+	tunables.new_flows_burst = 10;
+	packet_up_with(tunables);
+}
+
+static void flood(void)
+{
+	struct outcome out;
+	uint32_t served = 0;
+
+	packet_forget_guard();
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	packet_send(&hello, &out);
+	for (uint16_t i = 0; i < 100; i++) {
+		struct frame frame = hello;
+
+		frame.from_port = (uint16_t)(10000 + i);
+		packet_send(&frame, &out);
+		served += out.verdict == PASSED;
+		/* What is known goes on. */
+		packet_send(&hello, &out);
+		cr_assert_eq(out.verdict, PASSED);
+	}
+	/* A test run may move between processors, of which each has its own. */
+	cr_assert_lt(served, 100);
+	cr_assert_geq(served, 9);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_LIMIT), 100 - served);
+}
+
+Test(packet_guard, flood_of_new_flows_is_cut_off_and_known_flows_go_on, .init = up_with_guard,
+     .fini = packet_down)
+{
+	everywhere(flood);
+}
+
+static void two_frontends(void)
+{
+	struct frame frame = hello;
+	struct outcome out;
+	uint32_t backend;
+	struct bl_frontend same = {0};
+
+	/* One client port reaches one backend by two addresses: answers could not be told apart. */
+	same.service_id = packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, &backend);
+	same.external = packet_slots(&backend, 1);
+	packet_frontend(OTHER_VIP, SERVICE_PORT, &same);
+	packet_send(&hello, &out);
+	packet_leave(&(struct frame){LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = SYN | ACK}, &out);
+	frame.to = OTHER_VIP;
+	packet_send(&frame, &out);
+	cr_assert_eq(out.verdict, DROPPED, "%s", setting->name);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_FAILED), 1);
+	packet_leave(&(struct frame){LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = ACK}, &out);
+	assert_ends(&out, VIP, SERVICE_PORT, CLIENT, 5000, "the first connection");
+}
+
+Test(packet_flow, case_95_source_port_collision_does_not_hurt_the_first_connection)
+{
+	everywhere(two_frontends);
+}
