@@ -40,6 +40,20 @@ static int give_addresses(struct bl_allocator *allocator, struct bl_object *obje
 	return -EINVAL;
 }
 
+/* A Service without a load-balancer address comes in all the same: the rest of it works. */
+static int give_pool_address(struct bl_pool *pool, struct bl_object *object, struct bl_diag *diag)
+{
+	struct bl_err err = {0};
+	int r = pool ? bl_pool_assign(pool, (struct bl_service *)object, &err) : 0;
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		bl_diag_add(diag, BL_SEVERITY_WARNING, &object->origin, NULL, "service '%s/%s': %s",
+			    object->meta.ns, object->meta.name, err.text);
+	return 0;
+}
+
 int bl_admit(const struct bl_admission *admission, struct bl_object *object, struct bl_diag *diag)
 {
 	const struct bl_object *old =
@@ -50,9 +64,10 @@ int bl_admit(const struct bl_admission *admission, struct bl_object *object, str
 		return r;
 	if (object->kind == BL_KIND_POD)
 		return place_pod(admission, object, old);
-	if (object->kind == BL_KIND_SERVICE)
-		return give_addresses(admission->allocator, object, diag);
-	return 0;
+	if (object->kind != BL_KIND_SERVICE)
+		return 0;
+	r = give_addresses(admission->allocator, object, diag);
+	return r < 0 ? r : give_pool_address(admission->pool, object, diag);
 }
 
 void bl_unadmit(const struct bl_store *store, struct bl_allocator *allocator,

@@ -6,12 +6,14 @@
 #ifndef AGENT_ADMISSION_H
 #define AGENT_ADMISSION_H
 
+#include "agent/pool.h"
 #include "resolve/allocate.h"
 #include "store/store.h"
 
 struct bl_admission { /* all borrowed */
 	const struct bl_store *store;
 	struct bl_allocator *allocator;
+	struct bl_pool *pool; /* NULL: load-balancer addresses come from elsewhere */
 	const char *node_name;
 	bool probing; /* this agent probes the pods of its node */
 };

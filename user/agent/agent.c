@@ -58,7 +58,7 @@ static void begin_when_synced(struct bl_agent *agent)
 		return;
 	if (agent->dns)
 		bl_agent_dns_begin(agent->dns);
-	bl_allocator_forget_unclaimed(agent->allocator);
+	bl_allocations_forget_unclaimed(&agent->allocations);
 	if (bl_catalog_settle(agent->catalog) < 0) {
 		schedule_settle(agent);
 		return;
@@ -227,6 +227,20 @@ static int make_loop(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot make an event loop: %s", strerror(-r)) : 0;
 }
 
+static int make_pool(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	_cleanup_free_ char *path = state_path(agent, "load-balancers.json");
+	int r;
+
+	if (!packet->pool_count)
+		return 0;
+	if (!path)
+		return bl_err_set(err, -ENOMEM, "no memory");
+	r = bl_pool_new(packet->pools, packet->pool_count, &agent->pool, err);
+	return r < 0 ? r : bl_allocations_open_pool(&agent->allocations, agent->pool, path, err);
+}
+
 static int make_objects(struct bl_agent *agent, struct bl_err *err)
 {
 	_cleanup_free_ char *path = state_path(agent, "allocations.json");
@@ -245,6 +259,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	if (r < 0)
 		return bl_err_set(err, r, "cannot make the store: %s", strerror(-r));
 	r = bl_allocations_open(&agent->allocations, agent->allocator, path, err);
+	if (r == 0)
+		r = make_pool(agent, err);
 	if (r < 0)
 		return r;
 	config.store = agent->store;
@@ -507,6 +523,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_datapath_close(agent->datapath);
 	bl_allocations_done(&agent->allocations);
 	bl_allocator_free(agent->allocator);
+	bl_pool_free(agent->pool);
 	bl_store_free(agent->store);
 	bl_problems_free(agent->problems);
 	sd_event_source_disable_unref(agent->settle);

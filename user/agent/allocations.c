@@ -9,6 +9,19 @@
 
 #define STATE_BYTES_MAX (256u << 20)
 
+static int refuse_damaged(const char *path, int code, const struct bl_err *why, struct bl_err *err)
+{
+	if (code == -EINVAL)
+		return bl_err_set(err, code,
+				  "the state file '%s' is damaged: %s; put a good copy in its "
+				  "place, or move it away and Services without fixed addresses "
+				  "get new ones",
+				  path, why->text);
+	return code < 0 ? bl_err_set(err, code, "cannot use '%s': %s", path,
+				     why->text[0] ? why->text : strerror(-code))
+			: 0;
+}
+
 static int restore(const char *path, struct bl_allocator *allocator, struct bl_err *err)
 {
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
@@ -20,15 +33,44 @@ static int restore(const char *path, struct bl_allocator *allocator, struct bl_e
 	if (r < 0)
 		return bl_err_set(err, r, "cannot read '%s': %s", path, strerror(-r));
 	r = bl_allocator_restore(allocator, text.data ? text.data : "", text.len, &why);
-	if (r == -EINVAL)
-		return bl_err_set(err, r,
-				  "the state file '%s' is damaged: %s; put a good copy in its "
-				  "place, or move it away and Services without fixed addresses "
-				  "get new ones",
-				  path, why.text);
-	return r < 0 ? bl_err_set(err, r, "cannot use '%s': %s", path,
-				  why.text[0] ? why.text : strerror(-r))
-		     : 0;
+	return refuse_damaged(path, r, &why, err);
+}
+
+int bl_allocations_open_pool(struct bl_allocations *allocations, struct bl_pool *pool,
+			     const char *path, struct bl_err *err)
+{
+	_cleanup_(bl_buf_done) struct bl_buf text = {0};
+	struct bl_err why = {0};
+	int r = path ? bl_buf_read_file(&text, path, STATE_BYTES_MAX) : -ENOENT;
+
+	if (r < 0 && r != -ENOENT)
+		return bl_err_set(err, r, "cannot read '%s': %s", path, strerror(-r));
+	if (r == 0) {
+		r = bl_pool_restore(pool, text.data ? text.data : "", text.len, &why);
+		if (r < 0)
+			return refuse_damaged(path, r, &why, err);
+	}
+	if (path) {
+		allocations->pool_path = strdup(path);
+		if (!allocations->pool_path)
+			return bl_err_set(err, -ENOMEM, "no memory");
+	}
+	allocations->pool = pool;
+	return 0;
+}
+
+void bl_allocations_release(struct bl_allocations *allocations, const char *ns, const char *name)
+{
+	bl_allocate_release(allocations->allocator, ns, name);
+	if (allocations->pool)
+		bl_pool_release(allocations->pool, ns, name);
+}
+
+void bl_allocations_forget_unclaimed(struct bl_allocations *allocations)
+{
+	bl_allocator_forget_unclaimed(allocations->allocator);
+	if (allocations->pool)
+		bl_pool_forget_unclaimed(allocations->pool);
 }
 
 int bl_allocations_open(struct bl_allocations *allocations, struct bl_allocator *allocator,
@@ -52,16 +94,36 @@ int bl_allocations_open(struct bl_allocations *allocations, struct bl_allocator 
 void bl_allocations_done(struct bl_allocations *allocations)
 {
 	free(allocations->path);
+	free(allocations->pool_path);
 	*allocations = (struct bl_allocations){0};
+}
+
+static int save_pool(struct bl_allocations *allocations, struct bl_err *err)
+{
+	_cleanup_(bl_buf_done) struct bl_buf text = {0};
+	int r;
+
+	if (!allocations->pool_path ||
+	    (!allocations->pool_unsaved && !bl_pool_is_dirty(allocations->pool)))
+		return 0;
+	allocations->pool_unsaved = true;
+	r = bl_pool_save(allocations->pool, &text);
+	if (r >= 0)
+		r = bl_write_file_atomic(allocations->pool_path, text.data, text.len, 0600);
+	if (r < 0)
+		return bl_err_set(err, r, "cannot write '%s': %s", allocations->pool_path,
+				  strerror(-r));
+	allocations->pool_unsaved = false;
+	return 0;
 }
 
 int bl_allocations_save(struct bl_allocations *allocations, struct bl_err *err)
 {
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
-	int r;
+	int r = save_pool(allocations, err);
 
-	if (!allocations->path)
-		return 0;
+	if (r < 0 || !allocations->path)
+		return r;
 	if (!allocations->unsaved && !bl_allocator_is_dirty(allocations->allocator))
 		return 0;
 	allocations->unsaved = true;

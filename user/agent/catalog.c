@@ -195,11 +195,24 @@ static int admit(struct bl_catalog *catalog, struct bl_object *object, struct bl
 	const struct bl_admission admission = {
 		.store = catalog->config.store,
 		.allocator = catalog->config.allocations->allocator,
+		.pool = catalog->config.allocations->pool,
 		.node_name = catalog->config.node_name,
 		.probing = catalog->config.probing,
 	};
 
 	return bl_admit(&admission, object, diag);
+}
+
+/* What bl_admit did for an object that does not go into the store. The pool keeps the address of a
+ * Service that is there. */
+static void unadmit(struct bl_catalog *catalog, const struct bl_object *object)
+{
+	struct bl_allocations *allocations = catalog->config.allocations;
+
+	bl_unadmit(catalog->config.store, allocations->allocator, object);
+	if (allocations->pool && object->kind == BL_KIND_SERVICE &&
+	    !bl_store_find(catalog->config.store, object->kind, object->meta.ns, object->meta.name))
+		bl_pool_release(allocations->pool, object->meta.ns, object->meta.name);
 }
 
 /* Admits one object of a source; what is good joins the pending ones. */
@@ -221,6 +234,8 @@ static int admit_one(struct bl_catalog *catalog, struct bl_object *object)
 		r = 0;
 	} else if (r >= 0) {
 		stop_waiting(catalog, label);
+		if (diag.warning_count)
+			bl_problems_set_diag(catalog->config.problems, label, &diag);
 		r = bl_object_list_add_take(&catalog->pending, bl_object_ref(object));
 	}
 	bl_diag_done(&diag);
@@ -294,7 +309,7 @@ static void drop_pending(struct bl_catalog *catalog, const struct bl_source_name
 static void take_out(struct bl_catalog *catalog, const struct bl_source_name *name)
 {
 	if (name->kind == BL_KIND_SERVICE)
-		bl_allocate_release(catalog->config.allocations->allocator, name->ns, name->name);
+		bl_allocations_release(catalog->config.allocations, name->ns, name->name);
 	(void)bl_store_delete(catalog->config.store, name->kind, name->ns, name->name);
 }
 
@@ -334,8 +349,7 @@ static void remove_one(struct bl_catalog *catalog, const struct bl_source_name *
 		drop_pending(catalog, name);
 	if (!object) {
 		if (name->kind == BL_KIND_SERVICE)
-			bl_allocate_release(catalog->config.allocations->allocator, name->ns,
-					    name->name);
+			bl_allocations_release(catalog->config.allocations, name->ns, name->name);
 		return;
 	}
 	if (!object->origin.file)
@@ -536,12 +550,12 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 	if (r < 0)
 		return bl_err_set(err, r, "%s is not valid", label);
 	if (dry_run) {
-		bl_unadmit(catalog->config.store, catalog->config.allocations->allocator, object);
+		unadmit(catalog, object);
 		return 0;
 	}
 	r = commit_write(catalog, object, err);
 	if (r < 0) {
-		bl_unadmit(catalog->config.store, catalog->config.allocations->allocator, object);
+		unadmit(catalog, object);
 		return r;
 	}
 	stop_waiting(catalog, label);

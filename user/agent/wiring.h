@@ -39,6 +39,7 @@ struct bl_agent {
 	struct bl_store *store;
 	struct bl_allocator *allocator;
 	struct bl_allocations allocations;
+	struct bl_pool *pool; /* NULL: no --load-balancer-pool */
 	struct bl_node_watch *node;
 	struct bl_catalog *catalog;
 	struct bl_datapath *datapath;

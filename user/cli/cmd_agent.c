@@ -98,9 +98,12 @@ static int read_packet(const struct bl_args *args, struct bl_packet_options *pac
 	packet->source_ranges_for_node_ports = bl_arg_flag(args, "source-ranges-for-node-ports");
 	packet->answer_echo = bl_arg_flag(args, "answer-echo");
 	r = read_port_range(args, "snat-ports", &packet->snat_first, &packet->snat_last, err);
+	if (r == 0)
+		r = read_networks(args, "node-port-addresses", packet->node_port_prefixes,
+				  &packet->node_port_prefix_count, err);
 	return r < 0 ? r
-		     : read_networks(args, "node-port-addresses", packet->node_port_prefixes,
-				     &packet->node_port_prefix_count, err);
+		     : read_networks(args, "load-balancer-pool", packet->pools, &packet->pool_count,
+				     err);
 }
 
 static int read_canary(const struct bl_args *args, struct bl_agent_config *config,

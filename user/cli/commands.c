@@ -52,6 +52,8 @@ const struct bl_option bl_agent_options[] = {
 	 "let clients outside reach ClusterIPs"},
 	{"source-ranges-for-node-ports", 0, BL_OPTION_FLAG, NULL,
 	 "hold loadBalancerSourceRanges against clients of NodePorts, too"},
+	{"load-balancer-pool", 0, BL_OPTION_LIST, "NETWORK",
+	 "give Services of type LoadBalancer addresses of these networks"},
 	{"answer-echo", 0, BL_OPTION_FLAG, NULL,
 	 "answer pings to virtual addresses with a ready endpoint"},
 	{NULL},

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Addresses for Services of type LoadBalancer, from the networks of --load-balancer-pool. An
+ * address is put into status.loadBalancer.ingress when the Service is admitted, and is kept for it
+ * over restarts. Where to look first follows from the Service's name, so that nodes which know the
+ * same Services mostly agree without a word. Knows no sockets.
+ */
+#ifndef AGENT_POOL_H
+#define AGENT_POOL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/service.h"
+
+struct bl_pool;
+
+/* -EINVAL when networks overlap. */
+int bl_pool_new(const struct bl_prefix *prefixes, size_t count, struct bl_pool **ret,
+		struct bl_err *err);
+struct bl_pool *bl_pool_free(struct bl_pool *pool); /* accepts NULL, returns NULL */
+BL_DEFINE_CLEANUP(struct bl_pool *, bl_pool_free);
+
+/*
+ * Gives the Service an address of each of its families that the pool has, or takes back what it had
+ * when it has no claim any more (another type, a loadBalancerClass, a status that others wrote).
+ * -ENOSPC, -EADDRINUSE and -ERANGE: without an address, err says why; the Service may come in all
+ * the same. -ENOMEM.
+ */
+int bl_pool_assign(struct bl_pool *pool, struct bl_service *service, struct bl_err *err);
+void bl_pool_release(struct bl_pool *pool, const char *ns, const char *name);
+
+/* The state, as bl_allocator_save has it: JSON {"version":1,"services":{"ns/name":["ip"]}}. */
+int bl_pool_save(struct bl_pool *pool, struct bl_buf *ret);
+int bl_pool_restore(struct bl_pool *pool, const char *text, size_t len, struct bl_err *err);
+bool bl_pool_is_dirty(const struct bl_pool *pool);
+void bl_pool_forget_unclaimed(struct bl_pool *pool);
+
+/* Walks over what is assigned to Services that are there; false at the end. */
+bool bl_pool_next(const struct bl_pool *pool, size_t *cursor, struct bl_addr *ret_address,
+		  const char **ret_service);
+
+#endif
