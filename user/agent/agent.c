@@ -194,6 +194,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 		for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 			if (agent->sources[i])
 				bl_source_rescan(agent->sources[i]);
+		if (bl_reconcile_stats(agent->reconcile)->begun)
+			bl_reconcile_check(agent->reconcile);
 		return 0;
 	}
 	bl_log(BL_LOG_NOTICE, "signal %u: stopping; what is in the maps goes on serving",

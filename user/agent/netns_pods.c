@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <time.h>
 
 #include "base/map.h"
 #include "datapath/netns.h"
 #include "model/pod.h"
 
 #define SETTLE_USEC (100 * 1000ull)
+/* Pods may come and go all the time: a look is not put off for longer, and takes at most one part
+ * in SHARE of the time. */
+#define SETTLE_MAX_USEC (500 * 1000ull)
+#define SHARE 20u
 #define PERIOD_USEC (10 * 1000 * 1000ull)
 #define NETNS_FOLDER "/run/netns"
 
@@ -18,7 +23,9 @@ struct bl_netns_pods {
 	struct bl_store_watch *watch;
 	sd_event_source *timer;
 	sd_event_source *inotify;
-	size_t written; /* rows in the map */
+	size_t written;      /* rows in the map */
+	uint64_t first_usec; /* when the oldest change that waits came; 0: none */
+	uint64_t not_before; /* CLOCK_MONOTONIC */
 };
 
 /* Addresses of this node's pods that have a namespace of their own. */
@@ -107,19 +114,41 @@ static int refresh(struct bl_netns_pods *netns_pods, struct bl_err *err)
 	return r;
 }
 
-static void arm(struct bl_netns_pods *netns_pods, uint64_t delay)
+static uint64_t now_usec(void)
 {
-	(void)sd_event_source_set_time_relative(netns_pods->timer, delay);
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void arm(struct bl_netns_pods *netns_pods, uint64_t at)
+{
+	(void)sd_event_source_set_time(netns_pods->timer, at);
 	(void)sd_event_source_set_enabled(netns_pods->timer, SD_EVENT_ONESHOT);
+}
+
+/* Waits for the last of several changes, but not for ever. */
+static void schedule(struct bl_netns_pods *netns_pods)
+{
+	uint64_t now = now_usec(), at = now + SETTLE_USEC;
+
+	if (!netns_pods->first_usec)
+		netns_pods->first_usec = now;
+	if (at > netns_pods->first_usec + SETTLE_MAX_USEC)
+		at = netns_pods->first_usec + SETTLE_MAX_USEC;
+	arm(netns_pods, at > netns_pods->not_before ? at : netns_pods->not_before);
 }
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct bl_netns_pods *netns_pods = userdata;
+	uint64_t start = now_usec(), end;
 	struct bl_err err = {0};
 
 	(void)timer;
 	(void)usec;
+	netns_pods->first_usec = 0;
 	if (bl_reconcile_uses_affinity(netns_pods->config.reconcile)) {
 		if (refresh(netns_pods, &err) < 0)
 			bl_problems_set(netns_pods->config.problems, "session affinity",
@@ -129,7 +158,9 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 		else
 			bl_problems_clear(netns_pods->config.problems, "session affinity");
 	}
-	arm(netns_pods, PERIOD_USEC);
+	end = now_usec();
+	netns_pods->not_before = end + (end - start) * SHARE;
+	arm(netns_pods, end + PERIOD_USEC);
 	return 0;
 }
 
@@ -139,14 +170,14 @@ static void on_event(const struct bl_event *event, void *userdata)
 		if (bl_reconcile_uses_affinity(
 			    ((struct bl_netns_pods *)userdata)->config.reconcile) ||
 		    event->object->kind == BL_KIND_SERVICE)
-			arm(userdata, SETTLE_USEC);
+			schedule(userdata);
 }
 
 static int on_inotify(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
 	(void)source;
 	(void)event;
-	arm(userdata, SETTLE_USEC);
+	schedule(userdata);
 	return 0;
 }
 

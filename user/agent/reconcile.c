@@ -9,6 +9,7 @@
 #include "agent/derive.h"
 #include "agent/dirty.h"
 #include "agent/sweep.h"
+#include "agent/task.h"
 #include "base/log.h"
 #include "model/service.h"
 
@@ -16,6 +17,10 @@
 #define BACKOFF_FIRST_USEC (1000 * 1000ull)
 #define BACKOFF_MAX_USEC (30 * 1000 * 1000ull)
 #define CHECK_USEC (60 * 1000 * 1000ull)
+#define CHECK_DEADLINE_USEC (30 * 1000 * 1000ull)
+/* The maps changed while they were compared: that comparison says nothing. */
+#define CHECK_AGAIN_USEC (1000 * 1000ull)
+#define CHECK_TRIES 5
 /* Refused Services that are tried again after each change; others wait for their own. */
 #define RETRY_MAX 256u
 /* The first delta goes out in pieces of about so many ops: whole it would take more memory than all
@@ -40,6 +45,9 @@ struct bl_reconcile {
 	uint64_t pieces_us;
 	uint64_t noticed_us; /* when the oldest change that waits was noticed; 0: none */
 	uint64_t backoff;
+	struct bl_task *compare;
+	uint64_t compared_at; /* how many applies there had been */
+	unsigned int tries;
 	sd_event_source *flush;
 	sd_event_source *retry;
 	sd_event_source *check;
@@ -377,15 +385,58 @@ static void self_check(struct bl_reconcile *reconcile)
 		note_success(reconcile, &delta);
 }
 
+static void arm_check(struct bl_reconcile *reconcile, uint64_t delay)
+{
+	(void)sd_event_source_set_time_relative(reconcile->check, delay);
+	(void)sd_event_source_set_enabled(reconcile->check, SD_EVENT_ONESHOT);
+}
+
+/* In a child, since it reads whole maps. */
+static void compare(void *userdata, struct bl_task_result *ret)
+{
+	_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+
+	ret->code = full_diff(userdata, &delta, &ret->err);
+	ret->number = delta.count;
+}
+
+static void on_compared(const struct bl_task_result *result, void *userdata)
+{
+	struct bl_reconcile *reconcile = userdata;
+	bool equal = result->code >= 0 && !result->number;
+
+	if (equal) {
+		reconcile->stats.last_check_s = time(NULL);
+	} else if (reconcile->stats.behind) {
+		reconcile->tries = 0; /* the retry compares for itself */
+	} else if (reconcile->compared_at != reconcile->stats.applies &&
+		   ++reconcile->tries < CHECK_TRIES) {
+		arm_check(reconcile, CHECK_AGAIN_USEC);
+		return;
+	} else {
+		self_check(reconcile);
+	}
+	reconcile->tries = 0;
+	arm_check(reconcile, CHECK_USEC);
+}
+
+void bl_reconcile_check(struct bl_reconcile *reconcile)
+{
+	reconcile->compared_at = reconcile->stats.applies;
+	bl_task_start(reconcile->compare);
+}
+
 static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct bl_reconcile *reconcile = userdata;
 
+	(void)source;
 	(void)usec;
-	if (!reconcile->stats.behind)
-		self_check(reconcile);
-	(void)sd_event_source_set_time_relative(source, CHECK_USEC);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (reconcile->stats.behind || !reconcile->stats.begun)
+		arm_check(reconcile, CHECK_USEC);
+	else
+		bl_reconcile_check(reconcile);
+	return 0;
 }
 
 void bl_reconcile_touch_all(struct bl_reconcile *reconcile)
@@ -490,6 +541,9 @@ int bl_reconcile_new(const struct bl_reconcile_config *config, struct bl_reconci
 		r = bl_sweep_new(config->loop, config->datapath, config->problems,
 				 &reconcile->sweep);
 	if (r >= 0)
+		r = bl_task_new(config->loop, compare, on_compared, reconcile, CHECK_DEADLINE_USEC,
+				&reconcile->compare);
+	if (r >= 0)
 		r = add_sources(reconcile);
 	if (r >= 0)
 		r = bl_store_watch_add(config->store, on_event, reconcile, &reconcile->watch);
@@ -508,6 +562,7 @@ struct bl_reconcile *bl_reconcile_free(struct bl_reconcile *reconcile)
 	sd_event_source_disable_unref(reconcile->flush);
 	sd_event_source_disable_unref(reconcile->retry);
 	sd_event_source_disable_unref(reconcile->check);
+	bl_task_free(reconcile->compare);
 	bl_sweep_free(reconcile->sweep);
 	bl_map_free(reconcile->affinity);
 	bl_map_free(reconcile->refused);

@@ -70,6 +70,8 @@ BL_DEFINE_CLEANUP(struct bl_reconcile *, bl_reconcile_free);
 void bl_reconcile_begin(struct bl_reconcile *reconcile);
 /* Addresses or zone of this node changed: every Service is resolved again. */
 void bl_reconcile_touch_all(struct bl_reconcile *reconcile);
+/* Compares maps and plan now, and mends what differs; by itself that happens every minute. */
+void bl_reconcile_check(struct bl_reconcile *reconcile);
 /* Some Service has session affinity. */
 bool bl_reconcile_uses_affinity(const struct bl_reconcile *reconcile);
 

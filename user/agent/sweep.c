@@ -5,13 +5,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/task.h"
 #include "base/log.h"
+
+#define DEADLINE_USEC (60 * 1000 * 1000ull)
 
 struct bl_sweep {
 	sd_event *loop; /* borrowed */
 	struct bl_datapath *datapath;
 	struct bl_problems *problems;
 	sd_event_source *timer;
+	struct bl_task *task;
+	uint64_t started_usec;
 	uint64_t next_usec; /* not before, CLOCK_MONOTONIC */
 	bool pending;
 	int64_t last_s;
@@ -28,29 +33,50 @@ static uint64_t now_usec(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void run(struct bl_sweep *sweep)
+/* In a child: it may have to enter every network namespace and to go over all their sockets. */
+static void work(void *userdata, struct bl_task_result *ret)
 {
-	uint64_t started = now_usec(), ended;
-	struct bl_err err = {0};
+	const struct bl_sweep *sweep = userdata;
 	size_t destroyed = 0;
-	int r = bl_datapath_sweep_sockets(sweep->datapath, &destroyed, &err);
 
-	ended = now_usec();
-	sweep->pending = false;
-	sweep->last_us = ended - started;
+	ret->code = bl_datapath_sweep_sockets(sweep->datapath, &destroyed, &ret->err);
+	ret->number = destroyed;
+}
+
+static void arm(struct bl_sweep *sweep)
+{
+	(void)sd_event_source_set_time(sweep->timer, sweep->next_usec);
+	(void)sd_event_source_set_enabled(sweep->timer, SD_EVENT_ONESHOT);
+}
+
+static void done(const struct bl_task_result *result, void *userdata)
+{
+	struct bl_sweep *sweep = userdata;
+	uint64_t ended = now_usec();
+
+	sweep->last_us = ended - sweep->started_usec;
 	sweep->next_usec = ended + BL_SWEEP_PAUSE_USEC;
 	sweep->last_s = time(NULL);
 	sweep->count++;
-	sweep->destroyed += destroyed;
-	if (r < 0)
+	sweep->destroyed += result->number;
+	if (result->code < 0)
 		bl_problems_set(sweep->problems, "sweep", BL_SEVERITY_WARNING,
 				"cannot move connected UDP sockets off backends that left: %s",
-				err.text[0] ? err.text : strerror(-r));
+				result->err.text[0] ? result->err.text : strerror(-result->code));
 	else
 		bl_problems_clear(sweep->problems, "sweep");
-	if (destroyed)
+	if (result->number)
 		bl_log(BL_LOG_INFO, "%zu UDP sockets were cut off from backends that left",
-		       destroyed);
+		       (size_t)result->number);
+	if (sweep->pending)
+		arm(sweep);
+}
+
+static void run(struct bl_sweep *sweep)
+{
+	sweep->pending = false;
+	sweep->started_usec = now_usec();
+	bl_task_start(sweep->task);
 }
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -67,13 +93,13 @@ void bl_sweep_request(struct bl_sweep *sweep)
 
 	if (sweep->pending)
 		return;
-	if (now >= sweep->next_usec) {
-		run(sweep);
-		return;
-	}
 	sweep->pending = true;
-	(void)sd_event_source_set_time(sweep->timer, sweep->next_usec);
-	(void)sd_event_source_set_enabled(sweep->timer, SD_EVENT_ONESHOT);
+	if (bl_task_is_running(sweep->task))
+		return; /* it may have passed the sockets by already: once more when it is done */
+	if (now >= sweep->next_usec)
+		run(sweep);
+	else
+		arm(sweep);
 }
 
 int bl_sweep_new(sd_event *loop, struct bl_datapath *datapath, struct bl_problems *problems,
@@ -87,6 +113,9 @@ int bl_sweep_new(sd_event *loop, struct bl_datapath *datapath, struct bl_problem
 	sweep->loop = loop;
 	sweep->datapath = datapath;
 	sweep->problems = problems;
+	r = bl_task_new(loop, work, done, sweep, DEADLINE_USEC, &sweep->task);
+	if (r < 0)
+		return r;
 	r = sd_event_add_time(loop, &sweep->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, sweep);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(sweep->timer, SD_EVENT_OFF);
@@ -100,6 +129,7 @@ struct bl_sweep *bl_sweep_free(struct bl_sweep *sweep)
 {
 	if (!sweep)
 		return NULL;
+	bl_task_free(sweep->task);
 	sd_event_source_disable_unref(sweep->timer);
 	free(sweep);
 	return NULL;

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "datapath/backing.h"
+#include "datapath/fake.h"
 #include "datapath/programs.h"
 
 struct fake {
@@ -14,6 +15,8 @@ struct fake {
 	uint32_t family_count[2]; /* IPv4, IPv6 */
 	struct bl_netns_pod_row *pods;
 	size_t pod_count;
+	int fail_code; /* of the next calls that set frontends */
+	unsigned int fail_count;
 	struct bl_packet_row *packet_rows; /* in any order */
 	size_t packet_row_count;
 	struct bl_program_status status[BL_PROGRAMS_MAX];
@@ -69,10 +72,16 @@ static int set_frontend(struct fake *fake, const struct bl_op *op)
 static int fake_set_frontends(struct bl_datapath *datapath, const struct bl_op *ops, size_t count,
 			      size_t *ret_done)
 {
+	struct fake *fake = (struct fake *)datapath;
 	int r;
 
-	for (*ret_done = 0; *ret_done < count; (*ret_done)++) {
-		r = set_frontend((struct fake *)datapath, &ops[*ret_done]);
+	*ret_done = 0;
+	if (fake->fail_count > 0) {
+		fake->fail_count--;
+		return fake->fail_code;
+	}
+	for (; *ret_done < count; (*ret_done)++) {
+		r = set_frontend(fake, &ops[*ret_done]);
 		if (r < 0)
 			return r;
 	}
@@ -323,6 +332,18 @@ static const struct bl_datapath_backing fake_backing = {
 	.attach_again = fake_attach_again,
 	.free = fake_free,
 };
+
+void bl_fake_fail(struct bl_datapath *fake, int code, unsigned int count)
+{
+	((struct fake *)fake)->fail_code = code;
+	((struct fake *)fake)->fail_count = count;
+}
+
+size_t bl_fake_netns_pods(const struct bl_datapath *fake, const struct bl_netns_pod_row **ret)
+{
+	*ret = ((const struct fake *)fake)->pods;
+	return ((const struct fake *)fake)->pod_count;
+}
 
 static int init_arrays(struct bl_datapath *base)
 {

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What only tests do to the datapath in memory. */
+#ifndef DATAPATH_FAKE_H
+#define DATAPATH_FAKE_H
+
+#include "datapath/datapath.h"
+
+/* The next `count` calls that set frontends fail with `code`, a negative errno. */
+void bl_fake_fail(struct bl_datapath *fake, int code, unsigned int count);
+/* Pods in the map of network namespaces. */
+size_t bl_fake_netns_pods(const struct bl_datapath *fake, const struct bl_netns_pod_row **ret);
+
+#endif
