@@ -54,4 +54,13 @@ static inline __u16 bl_csum_apply(__u16 checksum, __u32 change)
 	return (__u16)~bl_csum_fold(bl_csum_add((__u16)~checksum, change));
 }
 
+/* The same for a transport header: UDP writes zero as all ones, because zero means no checksum. */
+static inline __u16 bl_csum_transport(__u16 checksum, __u32 change, bool is_udp)
+{
+	if (is_udp && !checksum)
+		return 0;
+	checksum = bl_csum_apply(checksum, change);
+	return is_udp && !checksum ? 0xffff : checksum;
+}
+
 #endif

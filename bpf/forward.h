@@ -94,7 +94,7 @@ static __always_inline int bl_send_on(struct bl_context *ctx, struct bl_packet *
 		return BL_REASON_TOO_BIG;
 	}
 	(void)bl_rewrite(ctx, packet, flow, 1);
-	packet->verdict = bl_hop_send(ctx, flow, hop);
+	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
 	return reason;
 }
 
@@ -118,7 +118,7 @@ static __always_inline int bl_send_wrapped(struct bl_context *ctx, struct bl_pac
 		flow->state = BL_FLOW_ESTABLISHED;
 	if (bl_dsr_wrap(ctx, packet, flow))
 		return bl_drop(packet, BL_REASON_FLOW_FAILED);
-	packet->verdict = bl_hop_send(ctx, flow, hop);
+	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
 	return BL_REASON_FLOW_DSR;
 }
 

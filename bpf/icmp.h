@@ -55,10 +55,10 @@ static __always_inline __u32 bl_icmp_quoted_ports(struct bl_context *ctx,
 	/* Short quotations of TCP end before its checksum. */
 	check = bl_at(ctx, quoted->l4 + (is_udp ? BL_UDP_CHECKSUM : BL_TCP_CHECKSUM),
 		      sizeof(*check));
-	if (!check || (is_udp && !*check))
+	if (!check)
 		return change;
 	before = *check;
-	*check = bl_csum_apply(before, bl_csum_add(addresses, change));
+	*check = bl_csum_transport(before, bl_csum_add(addresses, change), is_udp);
 	return bl_csum_add(change, bl_csum_16(before, *check));
 }
 
@@ -175,7 +175,7 @@ static __noinline int bl_icmp_error(struct bl_context *ctx, struct bl_packet *pa
 		return BL_REASON_TTL_EXPIRED;
 	}
 	(void)bl_icmp_translate(ctx, packet, &quoted, flow, 1);
-	packet->verdict = bl_hop_send(ctx, flow, hop);
+	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
 	return BL_REASON_ICMP_TRANSLATED;
 }
 

@@ -34,28 +34,35 @@ static __always_inline const struct bl_uplink *bl_uplink_of(__u32 ifindex)
 	return uplink ? uplink : bpf_map_lookup_elem(&uplinks, &others);
 }
 
-/*
- * Whether this hook can send through the device that the route names. XDP puts frames on a VLAN
- * below its device, so only those that carry the right tag already.
+/* The device whose frames carry the tag of the packet, for a VLAN above it; 0: it is another one.
  */
-static __always_inline bool bl_hop_is_open(struct bl_context *ctx, const struct bl_packet *packet,
-					   struct bl_flow *flow)
+static __always_inline __u32 bl_hop_below_vlan(const struct bl_packet *packet, __u32 ifindex)
+{
+	const struct bl_uplink *uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+
+	if (!uplink || packet->vlan_tags != 1 || packet->vlan_id != uplink->vlan_id)
+		return 0;
+	return uplink->vlan_parent;
+}
+
+/*
+ * Where the frame goes when the route names this device, or 0 when this hook cannot send there. XDP
+ * neither puts tags on nor takes them off, so a tagged frame leaves by its own VLAN alone.
+ */
+static __always_inline __u32 bl_hop_device(struct bl_context *ctx, const struct bl_packet *packet,
+					   __u32 ifindex)
 {
 	const struct bl_uplink *uplink;
 
 	if (!BL_HOOK_IS_XDP)
-		return true;
-	uplink = bpf_map_lookup_elem(&uplinks, &flow->next_hop_ifindex);
-	if (uplink && uplink->vlan_parent) {
-		if (packet->vlan_tags != 1 || packet->vlan_id != uplink->vlan_id)
-			return false;
-		flow->next_hop_ifindex = uplink->vlan_parent;
-		uplink = bpf_map_lookup_elem(&uplinks, &flow->next_hop_ifindex);
-	} else if (packet->vlan_tags) {
-		return false;
-	}
-	return flow->next_hop_ifindex == bl_device(ctx) ||
-	       (uplink && uplink->flags & BL_UPLINK_F_XDP_REDIRECT);
+		return ifindex;
+	if (packet->vlan_tags)
+		ifindex = bl_hop_below_vlan(packet, ifindex);
+	if (ifindex == bl_device(ctx))
+		return ifindex;
+	uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+	return uplink && uplink->flags & BL_UPLINK_F_XDP_REDIRECT && !uplink->vlan_parent ? ifindex
+											  : 0;
 }
 
 static __always_inline void bl_hop_ask(struct bpf_fib_lookup *fib, __u8 family,
@@ -90,7 +97,7 @@ static __noinline int bl_hop_find(struct bl_context *ctx, const struct bl_packet
 	flow->next_hop_ifindex = fib.ifindex;
 	/* Where the kernel puts the MTU, when it gets as far as that. */
 	flow->mtu = found == BPF_FIB_LKUP_RET_SUCCESS ? fib.tot_len : 0;
-	if (found != BPF_FIB_LKUP_RET_SUCCESS || !bl_hop_is_open(ctx, packet, flow))
+	if (found != BPF_FIB_LKUP_RET_SUCCESS || !bl_hop_device(ctx, packet, fib.ifindex))
 		return BL_HOP_SLOW;
 	__builtin_memcpy(flow->next_hop_mac, fib.dmac, sizeof(flow->next_hop_mac));
 	__builtin_memcpy(flow->own_mac, fib.smac, sizeof(flow->own_mac));
@@ -110,8 +117,12 @@ static __always_inline int bl_hop(struct bl_context *ctx, const struct bl_packet
 }
 
 /* Sends a frame whose headers are rewritten. */
-static __always_inline int bl_hop_send(struct bl_context *ctx, const struct bl_flow *flow, int hop)
+static __always_inline int bl_hop_send(struct bl_context *ctx, const struct bl_packet *packet,
+				       const struct bl_flow *flow, int hop)
 {
+	/* Whatever is remembered is for frames without tags, and was looked into. */
+	__u32 ifindex = packet->vlan_tags ? bl_hop_device(ctx, packet, flow->next_hop_ifindex)
+					  : flow->next_hop_ifindex;
 	struct ethhdr *eth = bl_at(ctx, 0, sizeof(*eth));
 
 	if (!eth)
@@ -123,7 +134,7 @@ static __always_inline int bl_hop_send(struct bl_context *ctx, const struct bl_f
 	(void)hop;
 	__builtin_memcpy(eth->h_dest, flow->next_hop_mac, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, flow->own_mac, ETH_ALEN);
-	return bl_send(ctx, flow->next_hop_ifindex);
+	return bl_send(ctx, ifindex);
 }
 
 #endif

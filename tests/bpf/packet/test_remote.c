@@ -184,6 +184,80 @@ Test(packet_remote, device_without_an_address_of_the_family_cannot_send_on)
 	everywhere(no_own_address);
 }
 
+/* What the agent says about the second uplink, and whether XDP can send there. */
+static const struct {
+	const char *what;
+	uint32_t flags;
+	bool is_vlan; /* 100, on the uplink where frames come in */
+	struct frame frame;
+	bool is_sent;
+} devices[] = {
+	{"a device that takes frames",
+	 BL_UPLINK_F_XDP_REDIRECT,
+	 false,
+	 {CLIENT, 6000, VIP, SERVICE_PORT, .flags = SYN},
+	 true},
+	{"a device that takes none",
+	 0,
+	 false,
+	 {CLIENT, 6001, VIP, SERVICE_PORT, .flags = SYN},
+	 false},
+	{"a tagged frame and a device without tags",
+	 BL_UPLINK_F_XDP_REDIRECT,
+	 false,
+	 {CLIENT, 6002, VIP, SERVICE_PORT, .flags = SYN, .tags = 1, .vlan_id = 100},
+	 false},
+	{"a frame of the VLAN that it leaves by",
+	 0,
+	 true,
+	 {CLIENT, 6003, VIP, SERVICE_PORT, .flags = SYN, .tags = 1, .vlan_id = 100},
+	 true},
+	{"a frame of another VLAN",
+	 0,
+	 true,
+	 {CLIENT, 6004, VIP, SERVICE_PORT, .flags = SYN, .tags = 1, .vlan_id = 101},
+	 false},
+	{"a frame of no VLAN", 0, true, {CLIENT, 6005, VIP, SERVICE_PORT, .flags = SYN}, false},
+};
+
+static void check_device(size_t i)
+{
+	struct bl_uplink value = packet_addresses(NODE_INNER);
+	struct outcome out;
+
+	value.flags = devices[i].flags;
+	value.vlan_parent = devices[i].is_vlan ? uplink : 0;
+	value.vlan_id = devices[i].is_vlan ? 100 : 0;
+	packet_uplink(uplink_inner, &value);
+	for (int again = 0; again < 2; again++) {
+		packet_send(&devices[i].frame, &out);
+		cr_assert_eq(out.verdict, devices[i].is_sent ? SENT : PASSED, "%s, %s",
+			     setting->name, devices[i].what);
+		cr_assert_eq(out.seen.tags, devices[i].frame.tags);
+		if (devices[i].is_sent)
+			assert_ends(&out, NODE_INNER, out.seen.from_port, REMOTE_POD, POD_PORT,
+				    devices[i].what);
+		else
+			assert_ends(&out, CLIENT, devices[i].frame.from_port, VIP, SERVICE_PORT,
+				    devices[i].what);
+	}
+}
+
+static void devices_of_xdp(void)
+{
+	if (setting->hook != HOOK_XDP)
+		return;
+	packet_serve(VIP, SERVICE_PORT, 0, one_remote, 1, NULL);
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		check_device(i);
+	check_device(0);
+}
+
+Test(packet_remote, xdp_sends_only_where_frames_are_taken_as_they_are_tagged)
+{
+	everywhere(devices_of_xdp);
+}
+
 static void up_with_small_pool(void)
 {
 	struct bl_packet_tunables tunables = packet_tunables();

@@ -197,3 +197,12 @@ Test(parse, lengths_that_cannot_be_make_a_packet_malformed)
 		free(ctx.block);
 	}
 }
+
+Test(csum, udp_without_a_checksum_stays_so_and_zero_is_written_as_ones)
+{
+	cr_assert_eq(bl_csum_transport(0, 0x1234, true), 0);
+	cr_assert_neq(bl_csum_transport(0, 0x1234, false), 0);
+	/* The change that makes the sum all ones, whose complement is zero. */
+	cr_assert_eq(bl_csum_transport(0x1234, 0x1234, true), 0xffff);
+	cr_assert_eq(bl_csum_transport(0x1234, 0x1234, false), 0);
+}

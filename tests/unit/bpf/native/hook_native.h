@@ -82,11 +82,8 @@ static inline void bl_fix_checksum(struct bl_context *ctx, __u32 offset, __u32 a
 	__u16 *sum = bl_at(ctx, offset, sizeof(*sum));
 
 	(void)is_ipv6;
-	if (!sum || (is_udp && !*sum))
-		return;
-	*sum = bl_csum_apply(*sum, bl_csum_add(addresses, ports));
-	if (is_udp && !*sum)
-		*sum = 0xffff;
+	if (sum)
+		*sum = bl_csum_transport(*sum, bl_csum_add(addresses, ports), is_udp);
 }
 
 /* A new block each time, so that the old one's bytes are out of bounds. */
