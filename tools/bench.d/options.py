@@ -40,6 +40,13 @@ CONTROL = [
     ("binary", str, None, "agent to measure; default: the one of the build"),
 ]
 
+DNS = [
+    ("names", int, 20000, "names that both servers hold"),
+    ("rounds", int, 5, "rounds; each takes every variant in turn"),
+    ("seconds", int, 5, "how long a measurement takes"),
+    ("churn", int, 20, "endpoint changes a second, where they churn"),
+]
+
 
 def add_rows(parser, rows):
     for name, kind, default, text in rows:
@@ -61,6 +68,7 @@ def parse(arguments):
     commands = parser.add_subparsers(dest="command", required=True)
     for name, rows, text in (
             ("connect", CONNECT, "what a socket pays: direct, through beeline, through nftables"),
-            ("control", CONTROL, "what the agent takes: cold start, one change, memory")):
+            ("control", CONTROL, "what the agent takes: cold start, one change, memory"),
+            ("dns", DNS, "what the agent's DNS answers, beside knotd with the same names")):
         add_rows(commands.add_parser(name, help=text, description=text), rows + COMMON)
     return parser.parse_args(arguments)

@@ -189,13 +189,27 @@ static uint32_t packet_ttl(knot_pkt_t *packet)
 	return ttl;
 }
 
+/* Is it an answer, to this question? */
+static bool is_answer_to(const uint8_t *query, size_t query_len, const uint8_t *answer, size_t len)
+{
+	size_t question = question_len(query, query_len);
+
+	if (!question || len > UINT16_MAX || question_len(answer, len) != question ||
+	    !knot_wire_get_qr(answer) || knot_wire_get_qdcount(answer) != 1)
+		return false;
+	for (size_t i = KNOT_WIRE_HEADER_SIZE; i < KNOT_WIRE_HEADER_SIZE + question; i++)
+		if (tolower(query[i]) != tolower(answer[i]))
+			return false;
+	return true;
+}
+
 static uint32_t ttl_of(const uint8_t *answer, size_t len)
 {
 	knot_pkt_t *packet;
 	uint16_t rcode;
 	uint32_t ttl = 0;
 
-	if (len < KNOT_WIRE_HEADER_SIZE || len > UINT16_MAX || knot_wire_get_tc(answer))
+	if (knot_wire_get_tc(answer))
 		return 0;
 	packet = knot_pkt_new((uint8_t *)(uintptr_t)answer, (uint16_t)len, NULL);
 	if (packet && knot_pkt_parse(packet, KNOT_PF_KEEPWIRE | KNOT_PF_NOCANON) == KNOT_EOK) {
@@ -211,7 +225,7 @@ bool bl_dns_cache_put(struct bl_dns_cache *cache, const uint8_t *query, size_t q
 		      const uint8_t *answer, size_t len, uint64_t now_us)
 {
 	size_t size = sizeof(struct entry) + len;
-	uint32_t ttl_s = ttl_of(answer, len);
+	uint32_t ttl_s = is_answer_to(query, query_len, answer, len) ? ttl_of(answer, len) : 0;
 	struct entry *entry, *old;
 
 	if (!ttl_s || size > cache->bytes_max / 4)
