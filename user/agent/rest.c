@@ -288,6 +288,8 @@ enum fixed_path {
 	PATH_ENV,
 	PATH_RESOLV_CONF,
 	PATH_CONNECTIONS,
+	PATH_FLOWS,
+	PATH_MAGLEV,
 	PATH_COUNT,
 };
 
@@ -307,6 +309,8 @@ static const char *const fixed_paths[PATH_COUNT] = {
 	[PATH_ENV] = "/beeline/v1/env",
 	[PATH_RESOLV_CONF] = "/beeline/v1/resolv-conf",
 	[PATH_CONNECTIONS] = "/beeline/v1/connections",
+	[PATH_FLOWS] = "/beeline/v1/flows",
+	[PATH_MAGLEV] = "/beeline/v1/maglev",
 };
 
 static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
@@ -343,6 +347,10 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 		return bl_own_resolv_conf(agent, request, reply);
 	case PATH_CONNECTIONS:
 		return bl_own_connections(agent, request, reply);
+	case PATH_FLOWS:
+		return bl_own_flows(agent, reply);
+	case PATH_MAGLEV:
+		return bl_own_maglev(agent, request, reply);
 	case PATH_COUNT:
 		break;
 	}

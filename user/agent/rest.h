@@ -45,6 +45,9 @@ void bl_own_plan(struct bl_agent *agent, struct bl_reply *reply);
 void bl_own_env(struct bl_agent *agent, const struct bl_request *request, struct bl_reply *reply);
 void bl_own_resolv_conf(struct bl_agent *agent, const struct bl_request *request,
 			struct bl_reply *reply);
+void bl_own_flows(struct bl_agent *agent, struct bl_reply *reply);
+void bl_own_maglev(struct bl_agent *agent, const struct bl_request *request,
+		   struct bl_reply *reply);
 void bl_own_connections(struct bl_agent *agent, const struct bl_request *request,
 			struct bl_reply *reply);
 void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli/client.h"
+#include "cli/get_packet.h"
 #include "cli/print.h"
 
 static struct bl_printer make_printer(const struct bl_cli *cli, const struct bl_targets *targets)
@@ -138,6 +139,8 @@ int bl_cmd_get(struct bl_cli *cli)
 	struct bl_err err = {0};
 	int r;
 
+	if (cli->args.word_count > 0 && bl_is_packet_word(cli->args.words[0]))
+		return bl_get_packet(cli);
 	r = bl_targets_parse(cli->args.words, cli->args.word_count, &targets, &err);
 	if (r < 0)
 		return bl_cli_usage(cli, "%s", err.text);

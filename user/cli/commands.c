@@ -272,12 +272,14 @@ const struct bl_command bl_commands[] = {
 	},
 	{
 		.name = "get",
-		.args = "TYPE[,TYPE]... [NAME]... | TYPE/NAME...",
+		.args = "TYPE[,TYPE]... [NAME]... | TYPE/NAME... | flows | maglev SERVICE",
 		.help = "list objects, or some of them",
 		.details = "beeline get svc                 services of namespace default\n"
 			   "beeline get svc,ep -A           services and endpoints of all\n"
 			   "beeline get pods -o wide -w     pods, and then every change\n"
-			   "beeline get svc/web -o yaml     one service as a manifest\n\n"
+			   "beeline get svc/web -o yaml     one service as a manifest\n"
+			   "beeline get flows               connections of clients outside\n"
+			   "beeline get maglev web          the shares of a service's pods\n\n"
 			   "Types: services (svc), pods (po), endpoints (ep), endpointslices,\n"
 			   "nodes (no), namespaces (ns); 'all' is pods and services.\n"
 			   "Not here: -o jsonpath and custom-columns, --sort-by (use -o json and "
