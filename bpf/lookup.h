@@ -76,6 +76,8 @@ static long bl_slot_compare(__u32 index, void *argument)
 }
 
 /* A function of its own for the verifier, which looks into it once and not at every call. */
+__u32 bl_slots_hold(__u32 first, __u32 count, __u32 backend_id);
+
 __noinline __u32 bl_slots_hold(__u32 first, __u32 count, __u32 backend_id)
 {
 	struct bl_slot_search search = {.first = first, .backend_id = backend_id};
