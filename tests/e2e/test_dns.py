@@ -2,13 +2,14 @@
 """The cluster's names as pods and programs of the node ask for them: dig over UDP and TCP, and the
 C library's resolver with the resolv.conf that beeline prints."""
 
+import json
 import os
 import re
 import signal
 
 import pytest
 
-from lab import system
+from lab import manifest, system
 from objects import HTTP, VIP, WEB, put_service
 
 DNS = "10.96.0.10"
@@ -171,9 +172,18 @@ def test_c_library_searches_the_domains_of_the_pod(lab, node):
 def test_strangers_get_no_answer(lab, node):
     put_service(lab, ports=NAMED)
     stranger = lab.add_client("stranger")
+    friend = lab.add_client("friend")
+    node.agent.stop()
+    node.start_agent("--dns", "--dns-listen", f"{node.addresses[0]}:10053", "--dns-allow",
+                     f"{friend.addresses[0]}/32")
+    until(("NOERROR", [f"{WEB_NAME} A {VIP}"]),
+          lambda: dig(friend, WEB_NAME, server=node.addresses[0], port=10053))
+    assert dig(node.client, WEB_NAME) == ("NOERROR", [f"{WEB_NAME} A {VIP}"])
     done = stranger.run("dig", f"@{node.addresses[0]}", "-p", "10053", "+time=1", "+tries=1",
                         WEB_NAME, check=False)
     assert done.returncode == 9, done.stdout  # no reply from the server
+    metrics = node.output("curl", "-sS", "--unix-socket", node.socket, "http://node/metrics")
+    assert int(re.search(r'beeline_dns_total{what="not_allowed"} (\d+)', metrics)[1]) >= 1
 
 
 def test_names_outlive_a_restart_of_the_agent(lab, node):
@@ -182,3 +192,26 @@ def test_names_outlive_a_restart_of_the_agent(lab, node):
     node.agent.signal(signal.SIGKILL)
     node.start_agent("--dns", "--dns-upstream", "127.0.0.1:5300")
     assert dig(node.client, WEB_NAME) == ("NOERROR", [f"{WEB_NAME} A {VIP}"])
+
+
+def test_pod_asks_over_ipv6(lab, node):
+    put_service(lab, ports=NAMED)
+    until(("NOERROR", [f"{WEB_NAME} A {VIP}"]),
+          lambda: dig(node.client, WEB_NAME, server="fd00:10:96::a"))
+    assert dig(node.client, WEB_NAME, "A", "+tcp", server="fd00:10:96::a")[0] == "NOERROR"
+
+
+def test_kube_dns_of_the_user_comes_first(lab, node):
+    def selector():
+        return json.loads(node.output("beeline", "get", "service", "kube-dns", "-n", "kube-system",
+                                      "-o", "json"))["spec"].get("selector")
+
+    assert selector() is None
+    lab.publish("kube-dns.yaml", manifest.service(
+        "kube-dns", namespace="kube-system", selector={"app": "other"}, clusterIP=DNS,
+        ports=[{"name": "dns", "port": 53, "protocol": "UDP"}]))
+    until({"app": "other"}, selector)
+    lab.withdraw("kube-dns.yaml")
+    put_service(lab, ports=NAMED)
+    until(None, selector)
+    until(("NOERROR", [f"{WEB_NAME} A {VIP}"]), lambda: dig(node.client, WEB_NAME))

@@ -70,6 +70,12 @@ static void on_event(const struct bl_event *event, void *userdata)
 		       "again: no memory",
 		       object->meta.name);
 	(void)sd_event_source_set_enabled(dns->flush, SD_EVENT_ONESHOT);
+	/* A kube-dns of the user's that goes makes room for ours; the store must not change now. */
+	if (is_gone && object->kind == BL_KIND_SERVICE &&
+	    strcmp(object->meta.name, BL_DNS_SERVICE) == 0) {
+		(void)sd_event_source_set_time_relative(dns->retry, 0);
+		(void)sd_event_source_set_enabled(dns->retry, SD_EVENT_ONESHOT);
+	}
 }
 
 static int put_names(struct bl_agent_dns *dns, char **names, size_t count)
@@ -105,6 +111,12 @@ static int flush(struct bl_agent_dns *dns)
 	return r;
 }
 
+static void retry_later(struct bl_agent_dns *dns)
+{
+	(void)sd_event_source_set_time_relative(dns->retry, RETRY_USEC);
+	(void)sd_event_source_set_enabled(dns->retry, SD_EVENT_ONESHOT);
+}
+
 static int on_flush(sd_event_source *source, void *userdata)
 {
 	struct bl_agent_dns *dns = userdata;
@@ -112,8 +124,7 @@ static int on_flush(sd_event_source *source, void *userdata)
 	(void)source;
 	if (flush(dns) < 0) {
 		bl_log(BL_LOG_ERROR, "dns: no memory for new records; trying again");
-		(void)sd_event_source_set_time_relative(dns->retry, RETRY_USEC);
-		(void)sd_event_source_set_enabled(dns->retry, SD_EVENT_ONESHOT);
+		retry_later(dns);
 	}
 	return 0;
 }
@@ -290,14 +301,10 @@ static int put_slice(struct bl_agent_dns *dns, uint8_t family)
 	return r < 0 ? r : bl_catalog_put_own(dns->deps.catalog, slice);
 }
 
-static int start(struct bl_agent_dns *dns, struct bl_err *err)
+static int put_objects(struct bl_agent_dns *dns, struct bl_err *err)
 {
-	int r;
+	int r = put_service(dns, err);
 
-	find_listen(dns);
-	r = start_server(dns, err);
-	if (r == 0)
-		r = put_service(dns, err);
 	if (r < 0)
 		return r;
 	if (put_slice(dns, BL_FAMILY_IPV4) < 0 || put_slice(dns, BL_FAMILY_IPV6) < 0)
@@ -305,17 +312,23 @@ static int start(struct bl_agent_dns *dns, struct bl_err *err)
 	return 0;
 }
 
-static void try_start(struct bl_agent_dns *dns)
+/* With a new server where the listeners changed. */
+static void try_start(struct bl_agent_dns *dns, bool anew)
 {
 	struct bl_err err = {0};
+	int r = 0;
 
-	if (start(dns, &err) == 0) {
+	find_listen(dns);
+	if (anew || !dns->server)
+		r = start_server(dns, &err);
+	if (r == 0)
+		r = put_objects(dns, &err);
+	if (r == 0) {
 		bl_problems_clear(dns->deps.problems, SUBJECT);
 		return;
 	}
 	bl_problems_set(dns->deps.problems, SUBJECT, BL_SEVERITY_ERROR, "%s", err.text);
-	(void)sd_event_source_set_time_relative(dns->retry, RETRY_USEC);
-	(void)sd_event_source_set_enabled(dns->retry, SD_EVENT_ONESHOT);
+	retry_later(dns);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -325,8 +338,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	if (!bl_dirty_is_empty(&dns->dirty))
 		(void)on_flush(source, dns);
-	if (!dns->server)
-		try_start(dns);
+	try_start(dns, false);
 	return 0;
 }
 
@@ -342,7 +354,7 @@ void bl_agent_dns_begin(struct bl_agent_dns *dns)
 				"no memory for the DNS zone; there is no DNS");
 		return;
 	}
-	try_start(dns);
+	try_start(dns, true);
 }
 
 void bl_agent_dns_follow_node(struct bl_agent_dns *dns)
@@ -357,7 +369,7 @@ void bl_agent_dns_follow_node(struct bl_agent_dns *dns)
 	memcpy(before, dns->listen, sizeof(before));
 	find_listen(dns);
 	if (!dns->server || memcmp(before, dns->listen, sizeof(before)) != 0)
-		try_start(dns);
+		try_start(dns, true);
 }
 
 static int make(struct bl_agent_dns *dns, struct bl_err *err)

@@ -75,3 +75,30 @@ void bl_own_resolv_conf(struct bl_agent *agent, const struct bl_request *request
 	bl_buf_add_str(&reply->body, "");
 	reply->content_type = "text/plain; charset=utf-8";
 }
+
+static void add_counter(struct bl_buf *buf, const char *what, uint64_t value)
+{
+	bl_buf_addf(buf, "beeline_dns_total{what=\"%s\"} %llu\n", what, (unsigned long long)value);
+}
+
+void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf)
+{
+	const struct bl_dns_server *server = agent->dns ? bl_agent_dns_server(agent->dns) : NULL;
+	struct bl_dns_stats stats;
+
+	if (!server)
+		return;
+	stats = bl_dns_server_stats(server);
+	bl_buf_add_str(buf, "# HELP beeline_dns_total What the DNS did with questions.\n"
+			    "# TYPE beeline_dns_total counter\n");
+	add_counter(buf, "udp", stats.udp_queries);
+	add_counter(buf, "tcp", stats.tcp_queries);
+	add_counter(buf, "answered", stats.answered);
+	add_counter(buf, "forwarded", stats.forwarded);
+	add_counter(buf, "cached", stats.cache_hits);
+	add_counter(buf, "upstream_failed", stats.upstream_failures);
+	add_counter(buf, "not_allowed", stats.not_allowed);
+	add_counter(buf, "limited", stats.limited);
+	add_counter(buf, "loop", stats.loops);
+	add_counter(buf, "dropped", stats.dropped);
+}
