@@ -9,6 +9,7 @@
 #include "model/check.h"
 #include "model/codec.h"
 #include "model/decode.h"
+#include "model/pod.h"
 
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
@@ -63,13 +64,16 @@ static int set_origin(struct bl_object *object, const struct bl_report *report)
 	return object->origin.file ? 0 : -ENOMEM;
 }
 
-/* What an object is given when it is taken in: a uid, and a Service an address. */
-static size_t size_of_additions(enum bl_kind kind, bool has_uid)
+/* What an object is given when it is taken in: a uid, a Service an address, a Pod a status. */
+static size_t size_of_additions(const struct bl_object *object)
 {
-	size_t size = has_uid ? 0 : sizeof("3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+	size_t size = object->meta.uid ? 0 : BL_UID_TEXT;
 
-	if (kind == BL_KIND_SERVICE)
+	if (object->kind == BL_KIND_SERVICE)
 		size += 2 * sizeof(char *) + sizeof("255.255.255.255");
+	if (object->kind == BL_KIND_POD && !bl_pod_of(object)->status.container_statuses.count)
+		size += bl_pod_of(object)->spec.containers.count *
+			(sizeof(struct bl_container_status) + sizeof(struct bl_container_running));
 	return size;
 }
 
@@ -84,7 +88,6 @@ static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t siz
 
 	if (report->document && report->document->file)
 		size += strlen(report->document->file) + 1;
-	size += size_of_additions(kind, bl_tree_get(bl_tree_get(tree, "metadata"), "uid"));
 	r = bl_arena_new_sized(size, &arena);
 	if (r < 0)
 		return r;
@@ -121,7 +124,8 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 		bl_check_fail(report, "metadata.name", "the object has no name");
 	if (report->errors > 0)
 		return -EINVAL;
-	return build_sized(kind, tree, bl_arena_used(scratch), report, ret);
+	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object), report,
+			   ret);
 }
 
 /* Kinds */

@@ -60,6 +60,8 @@ struct bl_owners {
 	size_t count;
 };
 
+#define BL_UID_TEXT 37 /* bytes of a uid, which a store adds to an object that has none */
+
 struct bl_meta {
 	const char *name;
 	const char *ns; /* NULL for kinds without namespace; "default" is filled in by defaulting */

@@ -15,7 +15,7 @@ struct packing {
 
 static void *take(struct packing *packing, size_t count, size_t size)
 {
-	void *bytes = bl_arena_alloc(packing->endpoints->object.arena, (count + 1) * size);
+	void *bytes = bl_arena_alloc(packing->endpoints->object.arena, count * size);
 
 	packing->failed |= !bytes;
 	return bytes;
@@ -109,23 +109,33 @@ static void add_ports(struct packing *packing, const struct bl_resolved_endpoint
 	}
 }
 
+static bool is_in(const struct packing *packing, const struct bl_resolved_endpoint *endpoint,
+		  const struct bl_resolved_endpoint *first)
+{
+	return is_shown(packing, endpoint) && same_ports(packing, endpoint, first);
+}
+
 /* All endpoints with the ports of this one; the view is sorted, and so is the subset. */
 static void add_subset(struct packing *packing, const struct bl_resolved_endpoint *first)
 {
 	const struct bl_endpoint_view *view = packing->view;
+	size_t ready = 0, not_ready = 0;
 	struct bl_endpoint_subsets *subsets = &packing->endpoints->subsets;
 	struct bl_endpoint_subset *subset = &subsets->items[subsets->count++];
 
-	subset->addresses.items = take(packing, view->count, sizeof(*subset->addresses.items));
+	for (size_t i = 0; i < view->count; i++)
+		if (is_in(packing, &view->items[i], first))
+			*(view->items[i].ready ? &ready : &not_ready) += 1;
+	subset->addresses.items = take(packing, ready, sizeof(*subset->addresses.items));
 	subset->not_ready_addresses.items =
-		take(packing, view->count, sizeof(*subset->addresses.items));
+		take(packing, not_ready, sizeof(*subset->not_ready_addresses.items));
 	subset->ports.items = take(packing, view->port_count, sizeof(*subset->ports.items));
 	if (packing->failed)
 		return;
 	for (size_t i = 0; i < view->count; i++) {
 		const struct bl_resolved_endpoint *endpoint = &view->items[i];
 
-		if (is_shown(packing, endpoint) && same_ports(packing, endpoint, first))
+		if (is_in(packing, endpoint, first))
 			add_address(packing, endpoint,
 				    endpoint->ready ? &subset->addresses
 						    : &subset->not_ready_addresses);
@@ -174,21 +184,13 @@ static void add_labels(struct packing *packing)
 		labels->items[labels->count++] = own;
 }
 
-int bl_endpoints_object(const struct bl_store *store, const struct bl_service *service,
-			struct bl_object **ret)
+/* The object in `arena`, which owns it from then on. */
+static int pack(const struct bl_service *service, const struct bl_endpoint_view *view,
+		struct bl_arena *arena, struct bl_object **ret)
 {
-	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
-	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct packing packing = {.service = service};
+	struct packing packing = {.service = service, .view = view};
 	struct bl_object *object;
-	int r;
 
-	r = bl_resolve_endpoints(store, service, &view);
-	if (r == 0)
-		r = bl_arena_new(&arena);
-	if (r < 0)
-		return r;
-	packing.view = view;
 	packing.endpoints = bl_arena_alloc(arena, sizeof(*packing.endpoints));
 	if (!packing.endpoints)
 		return -ENOMEM;
@@ -204,6 +206,31 @@ int bl_endpoints_object(const struct bl_store *store, const struct bl_service *s
 		pack_subsets(&packing);
 	if (packing.failed)
 		return -ENOMEM;
+	*ret = object;
+	return 0;
+}
+
+int bl_endpoints_object(const struct bl_store *store, const struct bl_service *service,
+			struct bl_object **ret)
+{
+	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
+	_cleanup_(bl_arena_free) struct bl_arena *scratch = NULL;
+	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
+	struct bl_object *object;
+	int r;
+
+	r = bl_resolve_endpoints(store, service, &view);
+	if (r == 0)
+		r = bl_arena_new(&scratch);
+	if (r == 0)
+		r = pack(service, view, scratch, &object);
+	/* Once more, now that the size is known: there may be as many as there are Services. */
+	if (r == 0)
+		r = bl_arena_new_sized(bl_arena_used(scratch) + BL_UID_TEXT, &arena);
+	if (r == 0)
+		r = pack(service, view, arena, &object);
+	if (r < 0)
+		return r;
 	(void)TAKE_PTR(arena); /* the object's from here on */
 	*ret = object;
 	return 0;

@@ -12,8 +12,6 @@
 #include "model/service.h"
 #include "store/index.h"
 
-#define UUID_TEXT 37
-
 struct bl_store_watch {
 	struct bl_store_watch *next;
 	bl_store_watch_fn *fn; /* NULL: removed while events were being delivered */
@@ -183,7 +181,7 @@ static int make_uid(struct bl_arena *arena, const char **ret)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint8_t bytes[16];
-	char text[UUID_TEXT];
+	char text[BL_UID_TEXT];
 	size_t at = 0;
 	const char *uid;
 
