@@ -59,6 +59,25 @@ class CountGuest(unittest.TestCase):
         self.check(1, "the guest ended without a status", 2, 0, 2)
         self.check(1, SYNTHESIS.format(5, 5, 0, 0) + "vm-test-status: 0 /a/test_one\n", 1, 5, 1)
 
+    def test_programs_that_need_not_run_again(self):
+        output = (SYNTHESIS.format(5, 5, 0, 0) + "vm-test-status: 0 /a/test_one\r\n" +
+                  SYNTHESIS.format(3, 1, 2, 0) + "vm-test-status: 2 /a/test_two\r\n")
+        self.assertEqual(run_tests.passing_programs(output), {"/a/test_one": 5})
+
+
+class Postponed(unittest.TestCase):
+    def run_board(self, again):
+        board = run_tests.Board()
+        board.say = lambda text: None
+        board.add("a", 3, 0)
+        board.postpone("a", 1, "", lambda: again)
+        board.run_postponed()
+        return board.passed, board.failed
+
+    def test_second_result_counts(self):
+        self.assertEqual(self.run_board((1, 0, "")), (4, 0))
+        self.assertEqual(self.run_board((0, 1, "")), (3, 1))
+
 
 if __name__ == "__main__":
     unittest.main()
