@@ -23,10 +23,32 @@ struct bl_dns_batch {
 	struct letter answers[BATCH];
 };
 
+/* Makes the first `count` places ready to receive. */
+static void prepare(struct bl_dns_batch *batch, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct letter *letter = &batch->queries[i];
+
+		letter->data =
+			(struct iovec){.iov_base = letter->bytes, .iov_len = sizeof(letter->bytes)};
+		batch->in[i].msg_hdr = (struct msghdr){
+			.msg_name = &letter->peer,
+			.msg_namelen = sizeof(letter->peer),
+			.msg_iov = &letter->data,
+			.msg_iovlen = 1,
+			.msg_control = letter->control,
+			.msg_controllen = sizeof(letter->control),
+		};
+	}
+}
+
 int bl_dns_batch_new(struct bl_dns_batch **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
+	if (!*ret)
+		return -ENOMEM;
+	prepare(*ret, BATCH);
+	return 0;
 }
 
 struct bl_dns_batch *bl_dns_batch_free(struct bl_dns_batch *batch)
@@ -110,24 +132,6 @@ void bl_dns_udp_send(struct bl_dns_server *server, const struct bl_dns_client *c
 		bl_dns_count(server, BL_DNS_DROPPED);
 }
 
-static void prepare(struct bl_dns_batch *batch)
-{
-	for (size_t i = 0; i < BATCH; i++) {
-		struct letter *letter = &batch->queries[i];
-
-		letter->data =
-			(struct iovec){.iov_base = letter->bytes, .iov_len = sizeof(letter->bytes)};
-		batch->in[i].msg_hdr = (struct msghdr){
-			.msg_name = &letter->peer,
-			.msg_namelen = sizeof(letter->peer),
-			.msg_iov = &letter->data,
-			.msg_iovlen = 1,
-			.msg_control = letter->control,
-			.msg_controllen = sizeof(letter->control),
-		};
-	}
-}
-
 /* One query; true when `answer` is ready to be sent. */
 static bool take(struct bl_dns_server *server, struct bl_dns_listener *listener, struct mmsghdr *in,
 		 struct letter *query, struct letter *answer, struct msghdr *out)
@@ -184,11 +188,11 @@ void bl_dns_udp_ready(struct bl_dns_server *server, struct bl_dns_source *source
 	int received;
 
 	(void)events;
-	prepare(batch);
 	received = recvmmsg(source->fd, batch->in, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < received; i++)
 		if (take(server, listener, &batch->in[i], &batch->queries[i],
 			 &batch->answers[count], &batch->out[count].msg_hdr))
 			count++;
 	send_all(server, source->fd, batch->out, count);
+	prepare(batch, received > 0 ? (size_t)received : 0);
 }

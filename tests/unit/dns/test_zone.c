@@ -291,3 +291,31 @@ Test(zone, server_has_the_addresses_of_its_service)
 	       "NOERROR aa\nns.dns.cluster.local. 5 A 10.96.0.10\n");
 	dns_world_done(&world);
 }
+
+static bool may_ask(struct dns_world *world, const char *text)
+{
+	const struct bl_dns_version *version = bl_dns_table_enter(world->zone.table, 1);
+	struct bl_addr addr;
+	bool may;
+
+	cr_assert_eq(bl_addr_parse(text, &addr), 0);
+	may = bl_dns_has_client(version, &addr);
+	bl_dns_table_leave(world->zone.table, 1);
+	return may;
+}
+
+Test(zone, pods_are_clients_while_they_are_there)
+{
+	struct dns_world world = dns_world_of(objects);
+	struct bl_addr own;
+
+	cr_expect(may_ask(&world, "10.0.0.10"));
+	cr_expect(may_ask(&world, "fd00::5"));
+	cr_expect_not(may_ask(&world, "10.0.0.99"));
+	cr_assert_eq(bl_addr_parse("192.0.2.1", &own), 0);
+	cr_assert_eq(bl_dns_zone_put_client(&world.zone, &own, true), 0);
+	dns_world_remove(&world, BL_KIND_POD, "default", "set-0");
+	cr_expect_not(may_ask(&world, "10.0.0.10"));
+	cr_expect(may_ask(&world, "192.0.2.1"));
+	dns_world_done(&world);
+}
