@@ -35,8 +35,7 @@ static int give_addresses(struct bl_allocator *allocator, struct bl_object *obje
 
 	if (r >= 0 || r == -ENOMEM)
 		return r;
-	bl_diag_add(diag, BL_SEVERITY_ERROR, &object->origin, NULL, "service '%s/%s': %s",
-		    object->meta.ns, object->meta.name, err.text);
+	bl_diag_add(diag, BL_SEVERITY_ERROR, &object->origin, NULL, "%s", err.text);
 	return -EINVAL;
 }
 

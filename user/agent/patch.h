@@ -15,4 +15,11 @@ int bl_json_parse(const char *text, size_t len, struct json_object **ret, struct
 /* Does the patch touch nothing but labels and annotations (and name the object)? */
 bool bl_json_touches_only_labels(struct json_object *patch);
 
+/*
+ * What goes with a Service's type goes when the type does, unless the patch says otherwise: a
+ * client that patches `type`, or `clusterIP`, need not know of all the fields that were filled in.
+ * -ENOMEM.
+ */
+int bl_json_follow_service_type(struct json_object *old, struct json_object *now);
+
 #endif

@@ -257,6 +257,8 @@ static struct json_object *patched(const struct bl_object *old, const struct bl_
 		r = bl_encode_json(old, &json);
 		if (r >= 0)
 			r = bl_json_merge_patch(json, patch, &merged);
+		if (r >= 0 && target->kind == BL_KIND_SERVICE)
+			r = bl_json_follow_service_type(json, merged);
 		if (r == -E2BIG)
 			bl_rest_error(reply, 413, target, "the patch is nested too deeply");
 		else if (r < 0)

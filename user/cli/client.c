@@ -106,7 +106,7 @@ static int fail_status(long status, const struct bl_buf *body, struct bl_err *er
 	int code = code_of_status(status);
 
 	if (reason && message && strcmp(reason, "Invalid") == 0)
-		return bl_err_set(err, code, "The request is invalid: %s", message);
+		return bl_err_set(err, code, "The %s", message);
 	if (reason && message)
 		return bl_err_set(err, code, "Error from server (%s): %s", reason, message);
 	if (message)

@@ -67,3 +67,66 @@ Test(patch, strategic_patches_may_touch_labels_only)
 		json_object_put(json);
 	}
 }
+
+#define HAD                                                                                        \
+	"'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5','fd00::5'],"                            \
+	"'ipFamilies':['IPv4','IPv6'],'ports':[{'port':80,'nodePort':30001}],"                     \
+	"'externalTrafficPolicy':'Cluster'"
+
+static struct json_object *spec_of(const char *text)
+{
+	struct json_object *json = json_object_new_object();
+	char *copy = strdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at == '\'')
+			*at = '"';
+	json_object_object_add(json, "spec", json_tokener_parse(copy));
+	free(copy);
+	return json;
+}
+
+Test(patch, fields_that_go_with_the_type_of_a_service_follow_it)
+{
+	static const struct {
+		const char *old, *now, *expected;
+	} rows[] = {
+		/* Nothing has changed, or nothing that matters. */
+		{"{'type':'NodePort'," HAD "}", "{'type':'NodePort'," HAD ",'x':1}",
+		 "{'type':'NodePort'," HAD ",'x':1}"},
+		/* case 43: only the type was patched */
+		{"{'type':'NodePort'," HAD "}",
+		 "{'type':'ExternalName','externalName':'a.example'," HAD "}",
+		 "{'type':'ExternalName','externalName':'a.example','ports':[{'port':80}]}"},
+		/* case 44: the ports are the patch's own */
+		{"{'type':'NodePort'," HAD "}",
+		 "{'type':'ClusterIP','clusterIP':'10.96.0.5','ports':[{'port':80,'nodePort':3}]}",
+		 "{'type':'ClusterIP','clusterIP':'10.96.0.5','ports':[{'port':80,'nodePort':3}]}"},
+		{"{'type':'LoadBalancer','allocateLoadBalancerNodePorts':true," HAD "}",
+		 "{'type':'NodePort','allocateLoadBalancerNodePorts':true," HAD "}",
+		 "{'type':'NodePort'," HAD "}"},
+		/* clusterIP alone was patched, or taken away */
+		{"{'type':'ClusterIP','clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5','fd00::5']"
+		 "}",
+		 "{'type':'ClusterIP','clusterIP':'10.96.0.6','clusterIPs':['10.96.0.5','fd00::5']"
+		 "}",
+		 "{'type':'ClusterIP','clusterIP':'10.96.0.6','clusterIPs':['10.96.0.6','fd00::5']"
+		 "}"},
+		{"{'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5']}",
+		 "{'clusterIPs':['10.96.0.5']}", "{}"},
+		{"{'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5']}",
+		 "{'clusterIP':7,'clusterIPs':['10.96.0.5']}", "{'clusterIP':7}"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct json_object *old = spec_of(rows[i].old), *now = spec_of(rows[i].now);
+		struct json_object *expected = spec_of(rows[i].expected);
+
+		cr_assert_eq(bl_json_follow_service_type(old, now), 0);
+		cr_expect(json_object_equal(now, expected), "row %zu: %s", i,
+			  json_object_to_json_string(now));
+		json_object_put(old);
+		json_object_put(now);
+		json_object_put(expected);
+	}
+}
