@@ -167,3 +167,14 @@ def test_wrong_settings_are_refused_before_anything_starts(words, text):
     done = subprocess.run([BEELINE, *words, "--dry-run"], text=True, capture_output=True,
                           timeout=20)
     assert done.returncode == 2 and text in done.stderr
+
+
+def test_namespace_of_a_manifest_and_of_the_option_must_not_differ(agent):
+    for ns in ("shop", "default"):
+        explicit = SERVICE.replace("name: web", f"name: web\n  namespace: {ns}")
+        refused = agent.run("apply", "-n", "other", "-f", "-", given=explicit)
+        assert refused.returncode == 1
+        assert f"'{ns}'" in refused.stderr and "'other'" in refused.stderr
+    agent.say("apply", "-f", "-", given="apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n")
+    assert agent.say("apply", "-n", "other", "-f", "-", given=SERVICE) == "service/web created\n"
+    assert "web" in agent.say("get", "svc", "-n", "other")

@@ -235,6 +235,9 @@ class Node(Member):
         self.agent = None
         self.env = {
             "BEELINE_SOCKET": self.socket,
+            "BEELINE_CGROUP": self.cgroup,
+            "BEELINE_BPFFS": self.bpffs,
+            "BEELINE_STATE_DIR": self.state,
             "PATH": os.path.dirname(beeline_binary()) + ":" + os.environ.get("PATH", "/usr/bin:/bin")
                     + ":/usr/sbin:/sbin",
         }

@@ -133,8 +133,7 @@ static int decode_yaml(const struct bl_request *request, const struct bl_rest_ta
 		return bl_err_set(err, -EINVAL, "the body holds %zu objects, expected one",
 				  list.count);
 	object = list.items[0];
-	/* Decoding fills in "default", so that one cannot be told from no namespace at all. */
-	if (target->ns[0] && object->meta.ns && !strcmp(object->meta.ns, "default")) {
+	if (target->ns[0] && object->meta.ns == bl_default_namespace) {
 		object->meta.ns = bl_arena_strdup(object->arena, target->ns);
 		if (!object->meta.ns)
 			return -ENOMEM;

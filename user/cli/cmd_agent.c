@@ -121,14 +121,24 @@ static int read_canary(const struct bl_args *args, struct bl_agent_config *confi
 	return 0;
 }
 
+/* Variables say where an agent lives that is not the machine's own, as in a laboratory. */
+static const char *place(const struct bl_args *args, const char *option, const char *variable)
+{
+	const char *value = bl_arg(args, option);
+
+	if (!value)
+		value = getenv(variable);
+	return value && *value ? value : NULL;
+}
+
 static int read_config(const struct bl_cli *cli, struct bl_agent_config *ret, struct bl_err *err)
 {
 	const struct bl_args *args = &cli->args;
 	struct bl_agent_config config = {
 		.node_name = bl_arg(args, "node-name"),
-		.cgroup = bl_arg(args, "cgroup"),
-		.bpffs = bl_arg(args, "bpffs"),
-		.state_dir = bl_arg(args, "state-dir"),
+		.cgroup = place(args, "cgroup", "BEELINE_CGROUP"),
+		.bpffs = place(args, "bpffs", "BEELINE_BPFFS"),
+		.state_dir = place(args, "state-dir", "BEELINE_STATE_DIR"),
 		.socket = bl_cli_socket(cli),
 		.dry_run = bl_arg_given(args, "dry-run"),
 		.no_refuse_bind = bl_arg_flag(args, "allow-bind-node-ports"),

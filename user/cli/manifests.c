@@ -143,8 +143,7 @@ int bl_cli_manifest_json(const struct bl_cli *cli, const struct bl_object *objec
 		return bl_err_set(err, r, "cannot encode %s '%s'",
 				  bl_kind_info(object->kind)->singular, object->meta.name);
 	if (wanted && ns && strcmp(ns, wanted) != 0) {
-		/* "default" is also what an object gets that names no namespace. */
-		if (strcmp(ns, "default") != 0)
+		if (ns != bl_default_namespace)
 			return bl_err_set(err, -EINVAL,
 					  "%s '%s' is of namespace '%s', but --namespace says '%s'",
 					  bl_kind_info(object->kind)->singular, object->meta.name,

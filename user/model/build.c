@@ -11,6 +11,8 @@
 #include "model/decode.h"
 #include "model/pod.h"
 
+const char bl_default_namespace[] = "default";
+
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 static int new_object(enum bl_kind kind, struct bl_arena *arena, struct bl_object **ret)
@@ -47,7 +49,7 @@ static int build(struct bl_decoder *decoder, enum bl_kind kind, const struct bl_
 	if (r < 0)
 		return r;
 	if (bl_kind_info(kind)->namespaced && !object->meta.ns)
-		object->meta.ns = "default";
+		object->meta.ns = bl_default_namespace;
 	*ret = object;
 	return 0;
 }

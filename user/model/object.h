@@ -75,6 +75,9 @@ struct bl_meta {
 	struct bl_owners owners;
 };
 
+/* What decoding fills in: an object whose `ns` is this very text names no namespace itself. */
+extern const char bl_default_namespace[];
+
 struct bl_kept; /* a field that is known but not used, kept as it was read (schema.h) */
 
 struct bl_object {
