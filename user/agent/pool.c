@@ -203,7 +203,29 @@ static int pick(struct bl_pool *pool, const char *name, uint8_t family, struct b
 	return known ? -ENOSPC : -EAFNOSUPPORT;
 }
 
-/* spec.loadBalancerIP, when it is of this family. 0, 1: taken or its own already. */
+/* What the status says already (an object that was read and is written again, or a node's state
+ * that was lost), when nobody else has it. */
+static bool find_in_status(const struct bl_pool *pool, const struct bl_service *service,
+			   const char *name, uint8_t family, struct bl_addr *ret)
+{
+	for (size_t i = 0; i < service->ingress.count; i++) {
+		const struct assignment *owner;
+		struct bl_addr address;
+
+		if (!service->ingress.items[i].ip ||
+		    bl_addr_parse_lenient(service->ingress.items[i].ip, &address) < 0 ||
+		    address.family != family)
+			continue;
+		owner = find(pool, &address);
+		if (owner && strcmp(owner->name, name) != 0)
+			continue;
+		*ret = address;
+		return true;
+	}
+	return false;
+}
+
+/* spec.loadBalancerIP, when it is of this family: 1; 0 when none is wanted. */
 static int wanted(struct bl_pool *pool, const struct bl_service *service, const char *name,
 		  uint8_t family, struct bl_addr *ret, struct bl_err *err)
 {
@@ -241,7 +263,7 @@ static int assign_family(struct bl_pool *pool, const struct bl_service *service,
 		*ret = own->address;
 		return 0;
 	}
-	if (r == 0)
+	if (r == 0 && !find_in_status(pool, service, name, family, &address))
 		r = pick(pool, name, family, &address);
 	if (r == -ENOSPC)
 		return bl_err_set(err, r, "no address is free in --load-balancer-pool");

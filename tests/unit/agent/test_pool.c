@@ -105,6 +105,16 @@ Test(pool, a_wanted_address_is_given_when_it_is_free_and_in_the_pool)
 			 "203.0.113.77");
 }
 
+Test(pool, an_address_that_the_status_has_is_kept_when_nobody_else_has_it)
+{
+	static const char status[] = "status: {loadBalancer: {ingress: [{ip: 203.0.113.9}]}}";
+	_cleanup_(bl_pool_free) struct bl_pool *pool = new_pool("203.0.113.0/24", NULL);
+
+	cr_expect_str_eq(assign(pool, "a", BALANCER, status, 0), "203.0.113.9");
+	cr_expect_str_neq(assign(pool, "b", BALANCER, status, 0), "203.0.113.9");
+	cr_expect_str_eq(assign(pool, "a", BALANCER, "", 0), "203.0.113.9");
+}
+
 Test(pool, the_last_address_is_given_and_then_no_more_until_one_is_free)
 {
 	_cleanup_(bl_pool_free) struct bl_pool *pool = new_pool("203.0.113.0/30", NULL);
