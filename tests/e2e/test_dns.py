@@ -206,11 +206,16 @@ def test_kube_dns_of_the_user_comes_first(lab, node):
         return json.loads(node.output("beeline", "get", "service", "kube-dns", "-n", "kube-system",
                                       "-o", "json"))["spec"].get("selector")
 
-    assert selector() is None
+    def slices():
+        return json.loads(node.output("beeline", "get", "endpointslices", "-n", "kube-system",
+                                      "-o", "json"))["items"]
+
+    assert selector() is None and len(slices()) == 2
     lab.publish("kube-dns.yaml", manifest.service(
         "kube-dns", namespace="kube-system", selector={"app": "other"}, clusterIP=DNS,
         ports=[{"name": "dns", "port": 53, "protocol": "UDP"}]))
     until({"app": "other"}, selector)
+    until([], slices)
     lab.withdraw("kube-dns.yaml")
     put_service(lab, ports=NAMED)
     until(None, selector)

@@ -70,9 +70,9 @@ static void on_event(const struct bl_event *event, void *userdata)
 		       "again: no memory",
 		       object->meta.name);
 	(void)sd_event_source_set_enabled(dns->flush, SD_EVENT_ONESHOT);
-	/* A kube-dns of the user's that goes makes room for ours; the store must not change now. */
-	if (is_gone && object->kind == BL_KIND_SERVICE &&
-	    strcmp(object->meta.name, BL_DNS_SERVICE) == 0) {
+	/* A kube-dns of the user's takes the place of ours, and makes room for it when it goes; the
+	 * store must not change now. */
+	if (object->kind == BL_KIND_SERVICE && strcmp(object->meta.name, BL_DNS_SERVICE) == 0) {
 		(void)sd_event_source_set_time_relative(dns->retry, 0);
 		(void)sd_event_source_set_enabled(dns->retry, SD_EVENT_ONESHOT);
 	}
@@ -286,13 +286,15 @@ static int put_service(struct bl_agent_dns *dns, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot make service '%s'", BL_DNS_SERVICE) : 0;
 }
 
-static int put_slice(struct bl_agent_dns *dns, uint8_t family)
+/* A Service that is the user's leads where the user says. */
+static int put_slice(struct bl_agent_dns *dns, uint8_t family, bool is_wanted)
 {
 	const struct bl_source_name name = {BL_KIND_ENDPOINT_SLICE, BL_DNS_NAMESPACE,
 					    family == BL_FAMILY_IPV4 ? BL_DNS_SERVICE "-beeline-4"
 								     : BL_DNS_SERVICE "-beeline-6"};
 	_cleanup_(bl_object_unref) struct bl_object *slice = NULL;
-	int r = bl_dns_make_slice(family, dns->listen, dns->listen_count, &slice);
+	int r = is_wanted ? bl_dns_make_slice(family, dns->listen, dns->listen_count, &slice)
+			  : -ENOENT;
 
 	if (r == -ENOENT) {
 		bl_catalog_remove_own(dns->deps.catalog, &name);
@@ -303,11 +305,15 @@ static int put_slice(struct bl_agent_dns *dns, uint8_t family)
 
 static int put_objects(struct bl_agent_dns *dns, struct bl_err *err)
 {
+	const struct bl_source_name name = {BL_KIND_SERVICE, BL_DNS_NAMESPACE, BL_DNS_SERVICE};
 	int r = put_service(dns, err);
+	bool is_own;
 
 	if (r < 0)
 		return r;
-	if (put_slice(dns, BL_FAMILY_IPV4) < 0 || put_slice(dns, BL_FAMILY_IPV6) < 0)
+	is_own = bl_catalog_is_own(dns->deps.catalog, &name);
+	if (put_slice(dns, BL_FAMILY_IPV4, is_own) < 0 ||
+	    put_slice(dns, BL_FAMILY_IPV6, is_own) < 0)
 		return bl_err_set(err, -ENOMEM, "no memory for the endpoints of the DNS");
 	return 0;
 }
