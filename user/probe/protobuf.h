@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * As much of protobuf's wire format as two calls need. The reader takes a message piece by piece
+ * and keeps nothing but the whole numbers of the first fields; strings and messages inside are
+ * skipped, however long they are.
+ */
+#ifndef PROBE_PROTOBUF_H
+#define PROBE_PROTOBUF_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+void bl_pb_add_number(struct bl_buf *buf, uint32_t field, uint64_t value);
+void bl_pb_add_string(struct bl_buf *buf, uint32_t field, const char *text);
+
+#define BL_PB_FIELDS 8
+
+struct bl_pb_reader {                   /* starts as {0} */
+	uint64_t numbers[BL_PB_FIELDS]; /* by field number; 0 when it was not there */
+	uint64_t value;                 /* of the number that is being read */
+	uint64_t skip;                  /* bytes of a field that does not matter */
+	uint32_t field;                 /* 0: a key is being read */
+	uint8_t wire;
+	uint8_t shift;
+};
+
+/* -EBADMSG: no protobuf. */
+int bl_pb_read(struct bl_pb_reader *reader, const void *bytes, size_t len);
+/* Does the message end here? */
+bool bl_pb_is_complete(const struct bl_pb_reader *reader);
+
+#endif
