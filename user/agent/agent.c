@@ -51,6 +51,15 @@ static bool all_synced(const struct bl_agent *agent)
 	return true;
 }
 
+static void begin(struct bl_agent *agent)
+{
+	if (agent->probing) {
+		bl_probing_settle(agent->probing); /* what was ready is so from the start */
+		bl_probing_forget_unclaimed(agent->probing);
+	}
+	bl_reconcile_begin(agent->reconcile);
+}
+
 /* The first full list is complete once it is in the store, not merely delivered. */
 static void begin_when_synced(struct bl_agent *agent)
 {
@@ -64,7 +73,7 @@ static void begin_when_synced(struct bl_agent *agent)
 		return;
 	}
 	agent->taken_us = now_us();
-	bl_reconcile_begin(agent->reconcile);
+	begin(agent);
 }
 
 static int on_settle(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -243,6 +252,31 @@ static int make_pool(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? r : bl_allocations_open_pool(&agent->allocations, agent->pool, path, err);
 }
 
+/* A dry run asks nobody anything. */
+static bool probes(const struct bl_agent *agent)
+{
+	return !agent->settings.config.no_probes && !agent->settings.config.dry_run;
+}
+
+static int make_probing(struct bl_agent *agent, struct bl_err *err)
+{
+	_cleanup_free_ char *path = state_path(agent, "probes");
+	const struct bl_probing_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.catalog = agent->catalog,
+		.problems = agent->problems,
+		.node_name = bl_node_watch_facts(agent->node)->name,
+		.cri_socket = agent->settings.config.cri_socket,
+		.state_file = path,
+	};
+
+	if (!probes(agent))
+		return 0;
+	return path ? bl_probing_new(&config, &agent->probing, err)
+		    : bl_err_set(err, -ENOMEM, "no memory");
+}
+
 static int make_objects(struct bl_agent *agent, struct bl_err *err)
 {
 	_cleanup_free_ char *path = state_path(agent, "allocations.json");
@@ -268,6 +302,7 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	config.store = agent->store;
 	config.problems = agent->problems;
 	config.node_name = bl_node_watch_facts(agent->node)->name;
+	config.probing = probes(agent);
 	r = bl_catalog_new(&config, &agent->catalog);
 	return r < 0 ? bl_err_set(err, r, "no memory") : 0;
 }
@@ -500,6 +535,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_health_check(agent, err);
 	if (r >= 0)
+		r = make_probing(agent, err);
+	if (r >= 0)
 		r = make_dns(agent, err);
 	if (r >= 0)
 		r = start_sources(agent, err);
@@ -514,6 +551,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_health_check_free(agent->health_check);
 	bl_devices_free(agent->devices);
 	bl_agent_dns_free(agent->dns);
+	bl_probing_free(agent->probing);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);
 	bl_hooks_free(agent->hooks);

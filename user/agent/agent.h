@@ -78,6 +78,8 @@ struct bl_agent_config {
 	bool no_refuse_bind;   /* programs may bind NodePorts */
 	bool no_remember_peer; /* getpeername of TCP shows the pod; see docs/decisions */
 	struct bl_packet_options packet;
+	bool no_probes;         /* others find out whether pods can serve */
+	const char *cri_socket; /* of the container runtime, for exec probes; NULL: none */
 };
 
 /* Each returns a value of enum bl_exit (base/exit.h). */

@@ -119,6 +119,11 @@ void bl_catalog_remove_own(struct bl_catalog *catalog, const struct bl_source_na
 	(void)bl_store_delete(catalog->config.store, name->kind, name->ns, name->name);
 }
 
+int bl_catalog_put_status(struct bl_catalog *catalog, struct bl_object *object)
+{
+	return bl_store_put(catalog->config.store, object, time(NULL), NULL);
+}
+
 int bl_catalog_give_away(struct bl_catalog *catalog, const struct bl_source_name *name)
 {
 	const struct bl_object *object = find(catalog, name);

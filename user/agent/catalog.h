@@ -62,6 +62,10 @@ bool bl_catalog_is_own(const struct bl_catalog *catalog, const struct bl_source_
 /* Hands an object of the agent's over to the user, as if it had come through the API. */
 int bl_catalog_give_away(struct bl_catalog *catalog, const struct bl_source_name *name);
 
+/* A new version of an object in force in which only what the agent says about it differs: it stays
+ * whose it was. */
+int bl_catalog_put_status(struct bl_catalog *catalog, struct bl_object *object);
+
 /* "service 'default/web'" */
 const char *bl_catalog_label(const struct bl_source_name *name, char *buffer, size_t size);
 #define BL_CATALOG_LABEL 400

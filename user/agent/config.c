@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 
 /* The first cgroup2 mount: field 5 is the mount point, the type follows " - ". */
-static char *find_cgroup(void)
+char *bl_settings_find_cgroup(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");
 	_cleanup_free_ char *line = NULL;
@@ -124,7 +124,7 @@ int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config 
 	if (r < 0)
 		return r;
 	*settings = (struct bl_settings){.config = filled};
-	settings->cgroup = filled.cgroup ? strdup(filled.cgroup) : find_cgroup();
+	settings->cgroup = filled.cgroup ? strdup(filled.cgroup) : bl_settings_find_cgroup();
 	settings->config.cgroup = settings->cgroup;
 	return 0;
 }

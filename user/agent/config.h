@@ -25,6 +25,9 @@ static inline void bl_settings_done_p(struct bl_settings *settings)
 	bl_settings_done(settings);
 }
 
+/* Where cgroup2 is mounted; NULL: nowhere. The text is the caller's. */
+char *bl_settings_find_cgroup(void);
+
 struct bl_datapath_config bl_settings_datapath(const struct bl_settings *settings);
 /* Borrows from the settings. */
 struct bl_outside_policy bl_settings_outside(const struct bl_settings *settings);

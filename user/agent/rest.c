@@ -290,6 +290,7 @@ enum fixed_path {
 	PATH_CONNECTIONS,
 	PATH_FLOWS,
 	PATH_MAGLEV,
+	PATH_PROBES,
 	PATH_COUNT,
 };
 
@@ -311,6 +312,7 @@ static const char *const fixed_paths[PATH_COUNT] = {
 	[PATH_CONNECTIONS] = "/beeline/v1/connections",
 	[PATH_FLOWS] = "/beeline/v1/flows",
 	[PATH_MAGLEV] = "/beeline/v1/maglev",
+	[PATH_PROBES] = "/beeline/v1/probes",
 };
 
 static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
@@ -351,6 +353,8 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 		return bl_own_flows(agent, reply);
 	case PATH_MAGLEV:
 		return bl_own_maglev(agent, request, reply);
+	case PATH_PROBES:
+		return bl_own_probes(agent, request, reply);
 	case PATH_COUNT:
 		break;
 	}

@@ -51,6 +51,8 @@ void bl_own_maglev(struct bl_agent *agent, const struct bl_request *request,
 void bl_own_connections(struct bl_agent *agent, const struct bl_request *request,
 			struct bl_reply *reply);
 void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf);
+void bl_own_probes(struct bl_agent *agent, const struct bl_request *request,
+		   struct bl_reply *reply);
 void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply);
 void bl_metrics_reply(struct bl_agent *agent, struct bl_reply *reply);
 

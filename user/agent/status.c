@@ -286,6 +286,24 @@ static void add_identity(struct json_object *json, const struct bl_agent *agent,
 	json_object_object_add(json, "addresses", addresses(node));
 }
 
+static struct json_object *probes(const struct bl_agent *agent)
+{
+	struct json_object *json = json_object_new_object();
+	struct bl_prober_stats stats = {0};
+
+	if (agent->probing)
+		stats = bl_probing_stats(agent->probing);
+	add_bool(json, "enabled", agent->probing != NULL);
+	add_number(json, "count", stats.probes);
+	add_number(json, "underWay", stats.under_way);
+	add_number(json, "tries", stats.tries);
+	add_number(json, "failures", stats.failures);
+	add_number(json, "errors", stats.errors);
+	add_number(json, "meanDelayUs", stats.tries ? stats.late_us / stats.tries : 0);
+	add_number(json, "maxDelayUs", stats.late_max_us);
+	return json;
+}
+
 void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
 {
 	const struct bl_reconcile_stats *stats = bl_reconcile_stats(agent->reconcile);
@@ -302,6 +320,7 @@ void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
 	add_number(json, "problemCount", bl_problems_count(agent->problems));
 	json_object_object_add(json, "lastApply", last_apply(stats));
 	add_checks(json, stats);
+	json_object_object_add(json, "probes", probes(agent));
 	json_object_object_add(json, "reasons", reasons(agent));
 	bl_rest_json(reply, 200, json);
 }

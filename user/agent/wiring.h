@@ -17,6 +17,7 @@
 #include "agent/hooks.h"
 #include "agent/netns_pods.h"
 #include "agent/node.h"
+#include "agent/probing.h"
 #include "agent/problems.h"
 #include "agent/reconcile.h"
 #include "agent/server.h"
@@ -47,6 +48,7 @@ struct bl_agent {
 	struct bl_canary *canary; /* NULL in a dry run */
 	struct bl_hooks *hooks;   /* likewise */
 	struct bl_reconcile *reconcile;
+	struct bl_probing *probing; /* NULL: others probe */
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
 	struct bl_health_check *health_check; /* NULL in a dry run */

@@ -169,6 +169,8 @@ int bl_cmd_agent(struct bl_cli *cli)
 	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	config.manifests = bl_arg(&cli->args, "manifests");
+	config.no_probes = bl_arg_flag(&cli->args, "no-probes");
+	config.cri_socket = bl_arg(&cli->args, "cri-socket");
 	return bl_agent_run(&config);
 }
 

@@ -16,6 +16,7 @@ struct company {
 	struct json_object *endpoints;
 	struct json_object *connections;
 	struct json_object *pods;
+	struct json_object *probes;
 };
 
 static void company_done_p(struct company *company)
@@ -24,6 +25,7 @@ static void company_done_p(struct company *company)
 	bl_json_put_p(&company->endpoints);
 	bl_json_put_p(&company->connections);
 	bl_json_put_p(&company->pods);
+	bl_json_put_p(&company->probes);
 }
 
 /* GET of a path with one or two escaped arguments. */
@@ -73,6 +75,19 @@ static int ask_for_service(struct bl_client *client, struct json_object *service
 	return r;
 }
 
+static int ask_for_pod(struct bl_client *client, struct json_object *pod, struct company *company,
+		       struct bl_err *err)
+{
+	_cleanup_free_ char *escaped =
+		bl_client_escape(bl_json_str_or(pod, "metadata.namespace", "default"));
+	_cleanup_free_ char *base = NULL;
+
+	if (!escaped || asprintf(&base, "/beeline/v1/probes?namespace=%s", escaped) < 0)
+		return bl_err_set(err, -ENOMEM, "cannot allocate a path");
+	return unless_absent(ask(client, base, "&pod=", bl_json_str_or(pod, "metadata.name", ""),
+				 &company->probes, err));
+}
+
 static int ask_for_node(struct bl_client *client, struct json_object *node, struct company *company,
 			struct bl_err *err)
 {
@@ -94,8 +109,11 @@ static int describe_one(struct bl_cli *cli, struct bl_client *client, const stru
 		r = ask_for_service(client, found->object, &company, err);
 	else if (found->kind == BL_KIND_NODE)
 		r = ask_for_node(client, found->object, &company, err);
+	else if (found->kind == BL_KIND_POD)
+		r = ask_for_pod(client, found->object, &company, err);
 	if (r < 0)
 		return r;
+	what.probes = company.probes;
 	what.slices = bl_json_at(company.slices, "items");
 	what.endpoints = company.endpoints;
 	what.connections = company.connections;

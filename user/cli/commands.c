@@ -75,6 +75,10 @@ static const struct bl_option dns_options[] = {
 static const struct bl_option run_options[] = {
 	{"manifests", 'm', BL_OPTION_STRING, "DIR", "folder of manifests to follow"},
 	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
+	{"no-probes", 0, BL_OPTION_FLAG, NULL,
+	 "do not probe the pods of this node: somebody else writes their conditions"},
+	{"cri-socket", 0, BL_OPTION_STRING, "PATH",
+	 "socket of containerd or CRI-O, which runs the exec probes of its containers"},
 	{NULL},
 };
 

@@ -16,6 +16,7 @@ struct bl_description {
 	struct json_object *endpoints;   /* Endpoints of a Service that has no slices */
 	struct json_object *connections; /* of the agent, of a Service */
 	struct json_object *pods;        /* items: Pods of a Node */
+	struct json_object *probes;      /* of the agent, of a Pod */
 	int64_t now;
 };
 
@@ -27,6 +28,11 @@ void bl_describe_pod(const struct bl_description *what, struct bl_buf *ret);
 void bl_describe_node(const struct bl_description *what, struct bl_buf *ret);
 void bl_describe_endpoints(const struct bl_description *what, struct bl_buf *ret);
 void bl_describe_slice(const struct bl_description *what, struct bl_buf *ret);
+
+/* "Readiness:" and "Startup:" of a container, each with what its last try said. */
+void bl_describe_probes(struct json_object *container, struct json_object *probes, int64_t now,
+			struct bl_buf *ret);
+void bl_describe_events(const struct bl_description *what, struct bl_buf *ret);
 
 /* "Labels:" and "Annotations:", a line each pair. */
 void bl_describe_labels(struct json_object *labels, const char *title, struct bl_buf *ret);

@@ -45,10 +45,10 @@ static void add_state(struct json_object *status, struct bl_buf *ret)
 		    bl_json_int(status, "restartCount", 0));
 }
 
-static void add_containers(struct json_object *pod, const char *title, const char *field,
+static void add_containers(const struct bl_description *what, const char *title, const char *field,
 			   const char *status_field, struct bl_buf *ret)
 {
-	struct json_object *containers = bl_json_at(pod, field);
+	struct json_object *pod = what->object, *containers = bl_json_at(pod, field);
 
 	if (bl_json_len(containers))
 		bl_buf_addf(ret, "%s:\n", title);
@@ -65,6 +65,7 @@ static void add_containers(struct json_object *pod, const char *title, const cha
 		add_ports(ports, "Host Port", "hostPort", ret);
 		if (status)
 			add_state(status, ret);
+		bl_describe_probes(container, what->probes, what->now, ret);
 	}
 }
 
@@ -114,11 +115,11 @@ void bl_describe_pod(const struct bl_description *what, struct bl_buf *ret)
 	bl_buf_add_str(ret, bl_json_len(ips) ? "IPs:\n" : "IPs:\t<none>\n");
 	for (size_t i = 0; i < bl_json_len(ips); i++)
 		bl_buf_addf(ret, "  IP:\t%s\n", bl_json_str_or(bl_json_item(ips, i), "ip", ""));
-	add_containers(pod, "Init Containers", "spec.initContainers",
+	add_containers(what, "Init Containers", "spec.initContainers",
 		       "status.initContainerStatuses", ret);
-	add_containers(pod, "Containers", "spec.containers", "status.containerStatuses", ret);
+	add_containers(what, "Containers", "spec.containers", "status.containerStatuses", ret);
 	add_conditions(pod, ret);
-	bl_buf_add_str(ret, "Events:\t<none>\n");
+	bl_describe_events(what, ret);
 }
 
 static void add_quantities(struct json_object *node, const char *title, const char *path,

@@ -554,6 +554,11 @@ void bl_prober_end(struct bl_probe_entry *entry, enum bl_probe_outcome outcome, 
 		prober->config.ops->changed(bl_pod_of(entry->pod->object), prober->config.userdata);
 }
 
+void *bl_probe_entry_owner(const struct bl_probe_entry *entry)
+{
+	return entry->pod->prober->config.userdata;
+}
+
 /* What there is */
 
 bool bl_prober_verdicts(struct bl_prober *prober, const char *ns, const char *name,

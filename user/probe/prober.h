@@ -69,6 +69,9 @@ void bl_prober_run(struct bl_prober *prober, uint64_t now_us);
 void bl_prober_end(struct bl_probe_entry *entry, enum bl_probe_outcome outcome, const char *text,
 		   uint64_t now_us);
 
+/* The userdata of the prober that an entry belongs to. */
+void *bl_probe_entry_owner(const struct bl_probe_entry *entry);
+
 /* Verdicts on the containers of a pod that are probed; false: the pod is not known here. `ret` is
  * valid until the next change. */
 bool bl_prober_verdicts(struct bl_prober *prober, const char *ns, const char *name,
