@@ -230,7 +230,7 @@ int bl_grpc_call_output(struct bl_grpc_call *call, const void **ret_bytes, size_
 	const uint8_t *bytes = NULL;
 	ssize_t len = nghttp2_session_mem_send(call->session, &bytes);
 
-	if (len < 0)
+	if (len < 0 || (len == 0 && !nghttp2_session_want_read(call->session)))
 		return -EPROTO;
 	*ret_bytes = bytes;
 	*ret_len = (size_t)len;

@@ -31,9 +31,10 @@ int bl_grpc_call_new(const char *authority, const char *path, const struct bl_bu
 struct bl_grpc_call *bl_grpc_call_free(struct bl_grpc_call *call);
 BL_DEFINE_CLEANUP(struct bl_grpc_call *, bl_grpc_call_free);
 
-/* What came from the peer. -EPROTO: it speaks no HTTP/2. */
+/* What came from the peer. -EPROTO: it speaks no HTTP/2, which may also show in the output. */
 int bl_grpc_call_feed(struct bl_grpc_call *call, const void *bytes, size_t len);
-/* What is to be sent, borrowed until the next call; 0 bytes: nothing. */
+/* What is to be sent, borrowed until the next call; 0 bytes: nothing. -EPROTO: what came before
+ * was no HTTP/2, and the peer has been told. */
 int bl_grpc_call_output(struct bl_grpc_call *call, const void **ret_bytes, size_t *ret_len);
 /* NULL while the call goes on. */
 const struct bl_grpc_answer *bl_grpc_call_answer(const struct bl_grpc_call *call);

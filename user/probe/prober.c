@@ -414,8 +414,10 @@ static bool is_settled(const struct probed_pod *pod)
 		if (!status)
 			status = bl_container_status_find(&object->status.init_container_statuses,
 							  verdict.name);
-		if (!status || (status->ready == BL_TRUE) != verdict.ready ||
-		    (status->started == BL_TRUE) != verdict.started)
+		/* A pod that has no place for it, such as one that stands for an endpoint, does
+		 * not want to know. */
+		if (status && ((status->ready == BL_TRUE) != verdict.ready ||
+			       (status->started == BL_TRUE) != verdict.started))
 			return false;
 	}
 	return true;

@@ -141,6 +141,20 @@ static int read_input(struct grpc_try *grpc)
 	return 0;
 }
 
+/* Who takes us for something else answers before it hangs up: what it said is worth more than that
+ * it is gone. */
+static bool spoke_otherwise(struct grpc_try *grpc)
+{
+	const void *bytes;
+	size_t len;
+	int r = read_input(grpc) == -EPROTO ? -EPROTO : 0;
+
+	do
+		r = r < 0 ? r : bl_grpc_call_output(grpc->call, &bytes, &len);
+	while (r == 0 && len);
+	return r < 0;
+}
+
 static void go_on(struct grpc_try *grpc, uint32_t events)
 {
 	const struct bl_grpc_answer *answer;
@@ -151,10 +165,14 @@ static void go_on(struct grpc_try *grpc, uint32_t events)
 		end_exec(grpc, answer);
 	} else if (answer) {
 		end_health(grpc, answer);
+	} else if (r > 0 && spoke_otherwise(grpc)) {
+		fail(grpc, EPROTO);
 	} else if (r > 0) {
 		bl_try_end(&grpc->try, no_answer(grpc), "connection closed without an answer");
 	} else {
 		written = r < 0 ? r : write_output(grpc);
+		if ((written == -EPIPE || written == -ECONNRESET) && spoke_otherwise(grpc))
+			written = -EPROTO;
 		if (written < 0)
 			fail(grpc, -written);
 		else

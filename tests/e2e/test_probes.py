@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Readiness: containers that are asked, statuses and endpoints that follow."""
+
+import json
+import os
+
+import pytest
+
+from lab import manifest, system
+from lab.traffic import wait_for_answers
+
+VIP = "10.96.0.80"
+QUICK = {"periodSeconds": 1, "failureThreshold": 1}
+
+
+def pod_text(pod, probe=None, startup=None, annotations=None, labels=None, status=None, spec=None):
+    container = {"name": "server", "image": "example.org/server:1",
+                 "ports": [{"name": name, "containerPort": number, "protocol": protocol}
+                           for name, number, protocol in pod.ports]}
+    if probe:
+        container["readinessProbe"] = {**QUICK, **probe}
+    if startup:
+        container["startupProbe"] = {**QUICK, **startup}
+    return json.dumps({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": pod.name, "labels": labels or {"app": "web"},
+                     "annotations": annotations or {}},
+        "spec": {"nodeName": pod.node.name, "containers": [container], **(spec or {})},
+        "status": {"podIP": pod.addresses[0], **(status or {})}})
+
+
+def publish(lab, pod, probe=None, **options):
+    lab.publish(pod.manifest_file, pod_text(pod, probe, **options))
+
+
+def publish_service(lab, **spec):
+    lab.publish("service.yaml", manifest.service(
+        "web", selector={"app": "web"}, clusterIP=VIP,
+        ports=[{"port": 80, "targetPort": 8080}], **spec))
+
+
+def pods_of(node):
+    rows = node.beeline("get", "pods", "--no-headers").stdout.split("\n")
+    return {row.split()[0]: row.split()[1:3] for row in rows if row}
+
+
+def wait_ready(node, **expected):
+    """`expected`: pod_1="1/1" and so on."""
+    wanted = {name.replace("_", "-"): state for name, state in expected.items()}
+    system.wait_until(
+        lambda: {name: pods_of(node).get(name, [""])[0] for name in wanted} == wanted, 8, 0.1,
+        f"{wanted}; got {pods_of(node)}")
+
+
+def describe(node, pod):
+    return node.beeline("describe", "pod", pod).stdout
+
+
+def wait_described(node, pod, text):
+    system.wait_until(lambda: text in describe(node, pod), 8, 0.1,
+                      f"'{text}' in the description of {pod}:\n{describe(node, pod)}")
+
+
+def endpoints_of(node):
+    return node.beeline("get", "endpoints", "web", "-o", "json", check=False).stdout
+
+
+def test_a_pod_that_says_nothing_of_itself_runs_and_is_ready(lab, one_node):
+    node = one_node(pods=1)
+    publish(lab, node.web[0])
+    system.wait_until(lambda: pods_of(node).get("pod-1") == ["1/1", "Running"], 5, 0.1, "pod-1")
+
+
+@pytest.mark.parametrize("probe", [
+    {"tcpSocket": {"port": 8080}},
+    {"tcpSocket": {"port": "http"}},
+    {"httpGet": {"port": "http", "path": "/where"}},
+    {"httpGet": {"port": 8080, "path": "/body?100000"}},
+])
+def test_a_pod_whose_probe_succeeds_is_ready(lab, one_node, probe):
+    node = one_node(pods=1)
+    publish(lab, node.web[0], probe)
+    wait_ready(node, pod_1="1/1")
+
+
+@pytest.mark.parametrize("probe,reason", [
+    ({"tcpSocket": {"port": 8081}}, "connection refused"),
+    ({"httpGet": {"port": 8080, "path": "/none"}}, "HTTP 404"),
+    ({"httpGet": {"port": 8081}}, "connection refused"),
+    ({"httpGet": {"port": 8080, "scheme": "HTTPS"}}, "the TLS handshake failed"),
+    ({"grpc": {"port": 8081}}, "connection refused"),
+])
+def test_a_failing_probe_says_why(lab, one_node, probe, reason):
+    node = one_node(pods=1)
+    publish(lab, node.web[0], probe)
+    wait_described(node, "pod-1", f"Readiness probe failed: {reason}")
+    assert pods_of(node)["pod-1"] == ["0/1", "Running"]
+    assert f"is not ready; Readiness probe failed: {reason}" in node.agent.read_log()
+
+
+def test_a_server_that_does_not_answer_times_out(lab, one_node):
+    node = one_node(pods=1)
+    pod = node.web[0]
+    silent = "import socket,time; s=socket.create_server(('', 7000)); time.sleep(60)"
+    pod.start("/usr/bin/python3", "-I", "-c", silent)
+    publish(lab, pod, {"httpGet": {"port": 7000}})
+    wait_described(node, "pod-1", "Readiness probe failed: timed out after 1s")
+
+
+def test_endpoints_and_traffic_follow_the_probe(lab, one_node):
+    node = one_node(pods=2)
+    publish_service(lab)
+    folder = os.path.join(lab.folder, "httpserv")
+    os.mkdir(folder)
+    publish(lab, node.web[0], {"exec": {"command": ["ls", folder]}},
+            annotations={"beeline.dev/netns": node.web[0].netns})
+    publish(lab, node.web[1], {"httpGet": {"port": "http"}})
+    wait_answers(node, "pod-1", "pod-2")
+    os.rmdir(folder)
+    wait_answers(node, "pod-2")
+    wait_described(node, "pod-1", "Readiness probe failed: exit status 2: ls: cannot access")
+    assert node.web[0].addresses[0] in json.loads(endpoints_of(node))["subsets"][0][
+        "notReadyAddresses"][0]["ip"]
+    os.mkdir(folder)
+    wait_answers(node, "pod-1", "pod-2")
+    log = node.agent.read_log()
+    assert log.count("pod 'default/pod-1', container 'server': is not ready;") == 1
+    assert log.count("pod 'default/pod-1', container 'server': is ready;") == 2
+
+
+def wait_answers(node, *pods):
+    wait_for_answers(node.client, VIP, pods, timeout=10)
+
+
+def test_an_exec_probe_beyond_its_time_dies_with_all_it_started(lab, one_node):
+    node = one_node(pods=1)
+    mark = f"{lab.name}-sleeper"
+    publish(lab, node.web[0],
+            {"exec": {"command": ["sh", "-c", f"exec -a {mark} sleep 30 & sleep 30"]}},
+            annotations={"beeline.dev/netns": node.web[0].netns,
+                         "beeline.dev/cgroup": node.web[0].cgroup})
+    wait_described(node, "pod-1", "Readiness probe failed: timed out after 1s")
+    lab.withdraw(node.web[0].manifest_file)
+    system.wait_until(lambda: not sleepers(node.web[0]), 5, 0.1, "the end of its processes")
+
+
+def sleepers(pod):
+    with open(os.path.join(pod.cgroup, "cgroup.procs"), encoding="ascii") as procs:
+        names = []
+        for pid in procs.read().split():
+            try:
+                with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+                    names.append(comm.read().strip())
+            except OSError:
+                pass
+    return [name for name in names if name in ("sh", "sleep")]
+
+
+def test_an_exec_probe_by_process_runs_as_the_container_does(lab, one_node):
+    node = one_node(pods=1)
+    pod = node.web[0]
+    child = pod.start("setpriv", "--reuid=1234", "--regid=1235", "--clear-groups", "env",
+                      "MARK=container", "sleep", "60")
+    script = ("test $(id -u) = 1234 && test $(id -g) = 1235 && test $MARK = container && "
+              f"grep -q {os.path.basename(pod.cgroup)} /proc/self/cgroup && "
+              f"test $(ip -o addr | grep -c {pod.addresses[0]}/) = 1")
+    system.wait_until(lambda: "sleep" in open(f"/proc/{child.pid}/comm").read(), 5, 0.05, "sleep")
+    publish(lab, pod, {"exec": {"command": ["sh", "-c", script]}},
+            annotations={"beeline.dev/pid": str(child.pid)})
+    wait_ready(node, pod_1="1/1")
+
+
+def test_a_startup_probe_holds_readiness_back(lab, one_node):
+    node = one_node(pods=1)
+    flag = os.path.join(lab.folder, "started")
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}},
+            startup={"exec": {"command": ["test", "-e", flag]}},
+            annotations={"beeline.dev/netns": node.web[0].netns})
+    wait_described(node, "pod-1", "Startup probe failed: exit status 1")
+    assert pods_of(node)["pod-1"][0] == "0/1"
+    assert "Readiness probe" not in describe(node, "pod-1")
+    open(flag, "w", encoding="ascii").close()
+    wait_ready(node, pod_1="1/1")
+
+
+def test_a_readiness_gate_must_be_opened_too(lab, one_node):
+    node = one_node(pods=1)
+    gates = {"readinessGates": [{"conditionType": "example.org/gate"}]}
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}}, spec=gates)
+    wait_described(node, "pod-1", "Readiness probe succeeded")
+    ready = json.loads(node.beeline("get", "pod", "pod-1", "-o", "json").stdout)["status"]
+    row = {condition["type"]: condition["status"] for condition in ready["conditions"]}
+    assert row == {"ContainersReady": "True", "Ready": "False"}
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}}, spec=gates,
+            status={"conditions": [{"type": "example.org/gate", "status": "True"}]})
+    system.wait_until(lambda: "Ready             True" in describe(node, "pod-1") or
+                      '"type":"Ready","status":"True"' in node.beeline(
+                          "get", "pod", "pod-1", "-o", "json").stdout.replace(" ", "").replace(
+                              "\n", ""), 5, 0.1, "a ready pod")
+
+
+def test_what_was_ready_stays_so_over_a_restart_of_the_agent(lab, one_node):
+    node = one_node(pods=1)
+    publish_service(lab)
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}, "failureThreshold": 1000})
+    wait_ready(node, pod_1="1/1")
+    system.wait_until(lambda: os.path.exists(os.path.join(node.state, "probes")), 5, 0.1, "file")
+    node.web[0].stop()
+    node.agent.kill()
+    node.start_agent()
+    wait_described(node, "pod-1", "last said 'connection refused'")
+    assert pods_of(node)["pod-1"][0] == "1/1"
+    lab.publish("moved.yaml", pod_text(node.web[0], {"tcpSocket": {"port": 8080}}).replace(
+        "pod-1", "pod-9"))
+    wait_described(node, "pod-9", "Readiness probe failed: connection refused")
+
+
+def test_manual_endpoints_are_probed_for_a_service_that_asks(lab, one_node):
+    node = one_node(pods=2)
+    addresses = [pod.addresses[0] for pod in node.web]
+    lab.publish("manual.yaml", manifest.service(
+        "web", clusterIP=VIP, ports=[{"port": 80, "targetPort": 8080}],
+        metadata={"annotations": {"beeline.dev/probe": "http:/", "beeline.dev/probe-period": "1",
+                                  "beeline.dev/probe-failures": "1"}}))
+    lab.publish("endpoints.yaml", json.dumps({
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"},
+        "subsets": [{"addresses": [{"ip": address} for address in addresses],
+                     "ports": [{"port": 8080}]}]}))
+    for pod in node.web:
+        pod.withdraw()
+    wait_answers(node, "pod-1", "pod-2")
+    node.web[0].stop()
+    wait_answers(node, "pod-2")
+    assert "endpoint '10.244.1.11' of service 'default/web': does not serve" in \
+        node.agent.read_log()
+    node.web[0].serve(http=[8080])
+    wait_answers(node, "pod-1", "pod-2")
+
+
+def test_case_48_a_failing_pod_is_reached_when_not_ready_addresses_are_published(lab, one_node):
+    node = one_node(pods=1)
+    publish_service(lab, publishNotReadyAddresses=True)
+    publish(lab, node.web[0], {"exec": {"command": ["false"]}},
+            annotations={"beeline.dev/netns": node.web[0].netns})
+    wait_described(node, "pod-1", "Readiness probe failed: exit status 1")
+    wait_answers(node, "pod-1")
+    publish_service(lab)
+    wait_answers(node)
+    publish_service(lab, publishNotReadyAddresses=True)
+    wait_answers(node, "pod-1")
+
+
+def test_a_label_that_goes_takes_the_endpoint_along_at_once(lab, one_node):
+    node = one_node(pods=2)
+    publish_service(lab)
+    for pod in node.web:
+        publish(lab, pod, {"tcpSocket": {"port": 8080}})
+    wait_answers(node, "pod-1", "pod-2")
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}}, labels={"app": "other"})
+    wait_answers(node, "pod-2")
+
+
+def test_without_probes_others_say_whether_pods_are_ready(lab, one_node):
+    node = one_node(pods=1, agent=["--no-probes"])
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8081}})
+    wait_ready(node, pod_1="1/1")
