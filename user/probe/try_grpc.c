@@ -66,6 +66,8 @@ static void end_health(struct grpc_try *grpc, const struct bl_grpc_answer *answe
 	else if (answer->status > 0)
 		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "gRPC status %d%s%s", answer->status,
 			   answer->message[0] ? ": " : "", answer->message);
+	else if (answer->status < 0 && !answer->http_status)
+		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "the peer speaks no HTTP/2");
 	else if (answer->status < 0 && answer->http_status != 200)
 		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "HTTP %d", answer->http_status);
 	else if (answer->status < 0 || !answer->has_message)
