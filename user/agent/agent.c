@@ -270,11 +270,14 @@ static int make_probing(struct bl_agent *agent, struct bl_err *err)
 		.cri_socket = agent->settings.config.cri_socket,
 		.state_file = path,
 	};
+	const struct bl_termination_config termination = {
+		.loop = agent->loop, .store = agent->store, .catalog = agent->catalog};
 
 	if (!probes(agent))
 		return 0;
-	return path ? bl_probing_new(&config, &agent->probing, err)
-		    : bl_err_set(err, -ENOMEM, "no memory");
+	if (!path || bl_termination_new(&termination, &agent->termination) < 0)
+		return bl_err_set(err, -ENOMEM, "no memory");
+	return bl_probing_new(&config, &agent->probing, err);
 }
 
 static int make_objects(struct bl_agent *agent, struct bl_err *err)
@@ -552,6 +555,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_devices_free(agent->devices);
 	bl_agent_dns_free(agent->dns);
 	bl_probing_free(agent->probing);
+	bl_termination_free(agent->termination);
 	bl_netns_pods_free(agent->netns_pods);
 	bl_reconcile_free(agent->reconcile);
 	bl_hooks_free(agent->hooks);

@@ -538,6 +538,11 @@ static int commit_write(struct bl_catalog *catalog, struct bl_object *object, st
 	return r < 0 ? bl_err_set(err, r, "no memory for the object") : 0;
 }
 
+int bl_catalog_mark(struct bl_catalog *catalog, struct bl_object *object, struct bl_err *err)
+{
+	return commit_write(catalog, object, err);
+}
+
 int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_object *object,
 		     bool dry_run, struct bl_diag *diag, struct bl_err *err)
 {

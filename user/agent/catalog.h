@@ -66,6 +66,9 @@ int bl_catalog_give_away(struct bl_catalog *catalog, const struct bl_source_name
  * whose it was. */
 int bl_catalog_put_status(struct bl_catalog *catalog, struct bl_object *object);
 
+/* The same for what must outlive the agent, such as that a pod is being deleted: also on disk. */
+int bl_catalog_mark(struct bl_catalog *catalog, struct bl_object *object, struct bl_err *err);
+
 /* "service 'default/web'" */
 const char *bl_catalog_label(const struct bl_source_name *name, char *buffer, size_t size);
 #define BL_CATALOG_LABEL 400

@@ -305,15 +305,19 @@ void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
 	bl_diag_done(&diag);
 }
 
-/* DeleteOptions: preconditions count, the rest (propagation, grace) has no meaning here. */
-static bool read_precondition(const struct bl_request *request, uint64_t *ret_version,
-			      struct bl_err *err)
+/* DeleteOptions: preconditions and the grace period (-1: not given) count, the rest has no meaning
+ * here. */
+static bool read_options(const struct bl_request *request, uint64_t *ret_version,
+			 int64_t *ret_grace_s, struct bl_err *err)
 {
+	const char *grace = bl_request_query(request, "gracePeriodSeconds");
+	struct json_object *seconds = NULL;
 	struct json_object *json = NULL, *conditions = NULL, *version = NULL;
 	const char *text = NULL;
 	char *end = NULL;
 
 	*ret_version = 0;
+	*ret_grace_s = grace && grace[0] ? strtoll(grace, NULL, 10) : -1;
 	if (!request->body_len)
 		return true;
 	if (bl_json_parse(request->body, request->body_len, &json, err) < 0)
@@ -325,8 +329,29 @@ static bool read_precondition(const struct bl_request *request, uint64_t *ret_ve
 		*ret_version = strtoull(text, &end, 10);
 	if (text && (!text[0] || *end))
 		(void)bl_err_set(err, -EINVAL, "preconditions.resourceVersion is no number");
+	if (json_object_object_get_ex(json, "gracePeriodSeconds", &seconds) && seconds)
+		*ret_grace_s = json_object_get_int64(seconds);
 	json_object_put(json);
 	return !err->code;
+}
+
+/* Is this a pod that ends first? Then that is the answer. */
+static bool begin_to_end(struct bl_agent *agent, const struct bl_request *request,
+			 const struct bl_rest_target *target, const struct bl_object *pod,
+			 int64_t grace_s, struct bl_reply *reply)
+{
+	_cleanup_(bl_object_unref) struct bl_object *marked = NULL;
+	struct bl_err err = {0};
+	int r;
+
+	if (!agent->termination || !pod || is_dry_run(request) || !bl_termination_applies(pod))
+		return false;
+	r = bl_termination_begin(agent->termination, pod, grace_s, &marked, &err);
+	if (r < 0)
+		reply_refused(reply, target, r, NULL, &err);
+	else if (r == 0)
+		bl_rest_object(reply, 200, marked);
+	return r <= 0;
 }
 
 void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
@@ -337,12 +362,16 @@ void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 	char uid[64] = "";
 	struct bl_err err = {0};
 	uint64_t version;
+	int64_t grace_s;
 	int r;
 
-	if (!read_precondition(request, &version, &err)) {
+	if (!read_options(request, &version, &grace_s, &err)) {
 		bl_rest_error(reply, 400, target, "%s", err.text);
 		return;
 	}
+	if (object && (!version || version == object->meta.resource_version) &&
+	    begin_to_end(agent, request, target, object, grace_s, reply))
+		return;
 	if (object && object->meta.uid)
 		(void)snprintf(uid, sizeof(uid), "%s", object->meta.uid);
 	r = bl_catalog_remove(agent->catalog, &name, version, is_dry_run(request), &err);

@@ -12,8 +12,8 @@
 #include "agent/catalog.h"
 #include "agent/config.h"
 #include "agent/devices.h"
-#include "agent/health_check.h"
 #include "agent/dns_wiring.h"
+#include "agent/health_check.h"
 #include "agent/hooks.h"
 #include "agent/netns_pods.h"
 #include "agent/node.h"
@@ -21,6 +21,7 @@
 #include "agent/problems.h"
 #include "agent/reconcile.h"
 #include "agent/server.h"
+#include "agent/termination.h"
 #include "agent/watch.h"
 #include "datapath/datapath.h"
 #include "source/source.h"
@@ -48,11 +49,12 @@ struct bl_agent {
 	struct bl_canary *canary; /* NULL in a dry run */
 	struct bl_hooks *hooks;   /* likewise */
 	struct bl_reconcile *reconcile;
-	struct bl_probing *probing; /* NULL: others probe */
+	struct bl_probing *probing;         /* NULL: others probe */
+	struct bl_termination *termination; /* NULL: others end pods */
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
 	struct bl_health_check *health_check; /* NULL in a dry run */
-	struct bl_agent_dns *dns; /* NULL: not asked for */
+	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
 	struct bl_server *server;
 	struct bl_source *sources[BL_AGENT_SOURCES]; /* NULL: not used */

@@ -6,10 +6,25 @@
 #include "cli/manifests.h"
 #include "cli/resource.h"
 
+/* Only pods take time to end. NULL: no memory. */
+static char *path_to_delete(struct bl_cli *cli, enum bl_kind kind, const char *ns, const char *name)
+{
+	_cleanup_free_ char *path = bl_resource_path(kind, ns, name);
+	int64_t grace =
+		bl_arg_flag(&cli->args, "force") ? 0 : bl_arg_int(&cli->args, "grace-period", -1);
+	char *longer;
+
+	if (!path || kind != BL_KIND_POD || grace < 0 || bl_arg(&cli->args, "dry-run"))
+		return TAKE_PTR(path);
+	if (asprintf(&longer, "%s?gracePeriodSeconds=%lld", path, (long long)grace) < 0)
+		return NULL;
+	return longer;
+}
+
 static int delete_one(struct bl_cli *cli, enum bl_kind kind, const char *ns, const char *name,
 		      struct bl_err *err)
 {
-	_cleanup_free_ char *path = bl_resource_path(kind, ns, name);
+	_cleanup_free_ char *path = path_to_delete(cli, kind, ns, name);
 	bool dry_run = bl_arg(&cli->args, "dry-run") != NULL;
 	struct bl_client *client;
 	int r;

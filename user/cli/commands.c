@@ -139,6 +139,9 @@ static const struct bl_option delete_options[] = {
 	 "with --all or --selector: of all namespaces"},
 	{"selector", 'l', BL_OPTION_STRING, "SELECTOR", "all objects with these labels"},
 	{"ignore-not-found", 0, BL_OPTION_FLAG, NULL, "a name that does not exist is no error"},
+	{"grace-period", 0, BL_OPTION_INT, "SECONDS",
+	 "how long a pod goes on with the connections that it has (its own period)", 0, 86400},
+	{"force", 0, BL_OPTION_FLAG, NULL, "the same as --grace-period 0"},
 	{"dry-run", 0, BL_OPTION_ENUM, "client", "say what would be done and do not do it"},
 	{NULL},
 };
