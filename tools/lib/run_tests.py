@@ -236,7 +236,7 @@ def passing_programs(output):
 def run_guest(board, programs, nice=0):
     """What tests/vm/run_each prints for the programs; None where there can be no guest."""
     status, output = board.run(
-        ["tests/vm/run", "tests/vm/run_each", "150", *programs],
+        ["tests/vm/run", "tests/vm/run_each", "400", *programs],
         dict(os.environ, BEELINE_VM_SECONDS="1500"), nice)
     if status == VM_SKIPPED:
         board.say(f"vm: {output.strip()}")
@@ -244,9 +244,15 @@ def run_guest(board, programs, nice=0):
     return status, output
 
 
+# Emulation takes ten seconds and more to verify the packet programs, and these load them for each
+# of their many cases. What is left loads every program of the datapath on that kernel too.
+VM_LEFT_OUT = {f"test_packet_{name}" for name in ("dsr", "flow", "fragment", "icmp", "remote")}
+
+
 def part_vm(board, nice=0):
     """Suite `bpf` on Debian's own kernel, one program after the other: the guest is emulated."""
-    programs = bpf_programs()
+    programs = [program for program in bpf_programs()
+                if os.path.basename(program) not in VM_LEFT_OUT]
     ran = run_guest(board, programs, nice)
     if ran is None:
         return
