@@ -17,7 +17,6 @@ def with_timeout(seconds):
 
 def wait_for_one(client, address=VIP, port=80):
     """Waits until the service answers; returns the pod that every call got."""
-    client.wait_until_known()
     deadline = time.monotonic() + 5
     while True:
         counter = answers(client, address, 15, port)

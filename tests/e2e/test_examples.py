@@ -47,7 +47,6 @@ def test_nodeport(node):
 
 def test_affinity(node):
     apply(node, "affinity")
-    node.client.wait_until_known()
     counter = answers(node.client, "10.96.0.83", 12)
     assert len(counter) == 1 and set(counter) < set(PODS)
 

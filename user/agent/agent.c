@@ -125,6 +125,14 @@ static void on_ready(void *userdata)
 			 bl_store_count(agent->store, BL_KIND_SERVICE));
 }
 
+static void on_first_affinity(void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	if (agent->netns_pods)
+		bl_netns_pods_look(agent->netns_pods);
+}
+
 static int put_own_node(struct bl_agent *agent)
 {
 	_cleanup_(bl_object_unref) struct bl_object *node = NULL;
@@ -418,6 +426,7 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 		.node = agent->node,
 		.plan = agent->plan,
 		.datapath = agent->datapath,
+		.first_affinity = on_first_affinity,
 		.ready = on_ready,
 		.userdata = agent,
 	};

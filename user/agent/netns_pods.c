@@ -140,24 +140,28 @@ static void schedule(struct bl_netns_pods *netns_pods)
 	arm(netns_pods, at > netns_pods->not_before ? at : netns_pods->not_before);
 }
 
+void bl_netns_pods_look(struct bl_netns_pods *netns_pods)
+{
+	struct bl_err err = {0};
+
+	if (refresh(netns_pods, &err) < 0)
+		bl_problems_set(netns_pods->config.problems, "session affinity",
+				BL_SEVERITY_WARNING,
+				"clients are told apart by network namespace only: %s", err.text);
+	else
+		bl_problems_clear(netns_pods->config.problems, "session affinity");
+}
+
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct bl_netns_pods *netns_pods = userdata;
 	uint64_t start = now_usec(), end;
-	struct bl_err err = {0};
 
 	(void)timer;
 	(void)usec;
 	netns_pods->first_usec = 0;
-	if (bl_reconcile_uses_affinity(netns_pods->config.reconcile)) {
-		if (refresh(netns_pods, &err) < 0)
-			bl_problems_set(netns_pods->config.problems, "session affinity",
-					BL_SEVERITY_WARNING,
-					"clients are told apart by network namespace only: %s",
-					err.text);
-		else
-			bl_problems_clear(netns_pods->config.problems, "session affinity");
-	}
+	if (bl_reconcile_uses_affinity(netns_pods->config.reconcile))
+		bl_netns_pods_look(netns_pods);
 	end = now_usec();
 	netns_pods->not_before = end + (end - start) * SHARE;
 	arm(netns_pods, end + PERIOD_USEC);

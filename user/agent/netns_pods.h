@@ -28,4 +28,8 @@ int bl_netns_pods_new(const struct bl_netns_pods_config *config, struct bl_netns
 struct bl_netns_pods *bl_netns_pods_free(struct bl_netns_pods *pods);
 BL_DEFINE_CLEANUP(struct bl_netns_pods *, bl_netns_pods_free);
 
+/* Looks now, not at the next occasion: so that the first Service with affinity finds its clients
+ * known, and none of them is taken for its namespace first and for its pod later. */
+void bl_netns_pods_look(struct bl_netns_pods *pods);
+
 #endif

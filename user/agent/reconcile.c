@@ -109,21 +109,26 @@ static void note_refused(struct bl_reconcile *reconcile, const char *ns, const c
 			"service '%s' is not in force: %s", key, err->text);
 }
 
+bool bl_reconcile_uses_affinity(const struct bl_reconcile *reconcile)
+{
+	return bl_map_count(reconcile->affinity) > 0;
+}
+
 static void note_affinity(struct bl_reconcile *reconcile, const char *ns, const char *name,
 			  const struct bl_service *service)
 {
 	char key[600];
+	bool first;
 
 	(void)snprintf(key, sizeof(key), "%s/%s", ns, name);
-	if (service && service->spec.session_affinity == BL_SESSION_AFFINITY_CLIENT_IP)
-		(void)bl_map_put_str(reconcile->affinity, key, reconcile, NULL);
-	else
+	if (!service || service->spec.session_affinity != BL_SESSION_AFFINITY_CLIENT_IP) {
 		bl_map_remove_str(reconcile->affinity, key);
-}
-
-bool bl_reconcile_uses_affinity(const struct bl_reconcile *reconcile)
-{
-	return bl_map_count(reconcile->affinity) > 0;
+		return;
+	}
+	first = !bl_reconcile_uses_affinity(reconcile);
+	(void)bl_map_put_str(reconcile->affinity, key, reconcile, NULL);
+	if (first && reconcile->config.first_affinity)
+		reconcile->config.first_affinity(reconcile->config.userdata);
 }
 
 static int put_service(struct bl_reconcile *reconcile, const struct bl_service *service,

@@ -34,6 +34,9 @@ struct bl_reconcile_config { /* all borrowed */
 	struct bl_datapath *datapath;
 	struct bl_canary_frontend canary;
 	/* Hears that the maps hold the plan for the first time. */
+	/* Some Service has session affinity, and none had: called before it is in force. NULL:
+	 * none. */
+	void (*first_affinity)(void *userdata);
 	void (*ready)(void *userdata);
 	void *userdata;
 };

@@ -16,8 +16,8 @@ struct bl_dns_cache;
 int bl_dns_cache_new(size_t entries_max, size_t bytes_max, struct bl_dns_cache **ret);
 struct bl_dns_cache *bl_dns_cache_free(struct bl_dns_cache *cache);
 
-/* Keeps `answer` to `query` when it may be kept: whole, NOERROR or NXDOMAIN, with a time to live, and
- * to the same question. True when it was. The query must have a whole head. */
+/* Keeps `answer` to `query` when it may be kept: whole, NOERROR or NXDOMAIN, with a time to live,
+ * and to the same question. True when it was. The query must have a whole head. */
 bool bl_dns_cache_put(struct bl_dns_cache *cache, const uint8_t *query, size_t query_len,
 		      const uint8_t *answer, size_t len, uint64_t now_us);
 /* Writes the answer with the query's identity and spelling and with what is left of its times to
