@@ -117,7 +117,7 @@ static int attach_ingress_tc(const char *dir, uint32_t ifindex, int program_fd, 
 {
 	int r = bl_device_tc_attach(dir, ifindex, true, program_fd, err);
 
-	/* Now that tc has the packets: one that came by both would be handled twice. */
+	/* Now that tc has the packets. */
 	if (r == 0)
 		r = bl_device_unpin(dir, BL_DEVICE_PIN_XDP, ifindex);
 	return r;
@@ -137,8 +137,9 @@ static int attach_ingress(const char *dir, uint32_t ifindex, enum bl_xdp_mode wa
 		return attach_ingress_tc(dir, ifindex, programs->tc_ingress_fd, err);
 	}
 	r = attach_xdp(dir, ifindex, wanted, programs->xdp_fd);
+	/* XDP leaves to tc what it cannot send; what it has handled tc finds to be nobody's. */
 	if (r == 0)
-		return bl_device_tc_detach(ifindex, true);
+		return bl_device_tc_attach(dir, ifindex, true, programs->tc_ingress_fd, err);
 	if (is_held(ifindex, r))
 		return refuse_busy(ifindex, err);
 	errno = -r;
