@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: a laboratory of its own for each test that asks for one."""
 
+import concurrent.futures
 import itertools
 import os
 import sys
@@ -10,7 +11,7 @@ import pytest
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TREE, "tools")]
 
-from lab import journal, laboratory
+from lab import journal, laboratory, outside
 
 numbers = itertools.count(1)
 
@@ -63,3 +64,47 @@ def two_nodes(lab):
         node.client = node.add_pod(f"client-{node.index}", serve=False, ports=())
         node.start_agent()
     return nodes
+
+
+def start_agents(nodes, *options):
+    """All at once: most of a start with a device is the kernel's look at the programs."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.start_agent("--device", "eth0", *options), nodes))
+
+
+def add_outside(lab):
+    lab.outside = outside.Outside(lab)
+    lab.client = lab.outside.add_client()
+
+
+@pytest.fixture
+def outside_nodes(lab):
+    """Builds nodes that serve clients outside, a router and a client; pods come from the test."""
+    def build(count, *agent):
+        nodes = [lab.add_node() for _ in range(count)]
+        add_outside(lab)
+        start_agents(nodes, *agent)
+        return nodes
+    return build
+
+
+@pytest.fixture(scope="session")
+def standing_cluster():
+    with laboratory.Lab(new_name()) as standing:
+        nodes = [standing.add_node() for _ in range(3)]
+        for node, name in zip(nodes, ("first", "second", "third")):
+            node.pod = node.add_pod(name, publish=False)
+        add_outside(standing)
+        standing.other_client = standing.outside.add_client()
+        start_agents(nodes)
+        yield standing
+
+
+@pytest.fixture
+def cluster(standing_cluster):
+    """Three nodes with a pod each ('first' to 'third', without manifests), a router, two clients.
+    All tests share it, for it takes long to build: they leave agents alone, and what they publish
+    goes afterwards."""
+    yield standing_cluster
+    for file in os.listdir(standing_cluster.manifests):
+        standing_cluster.withdraw(file)

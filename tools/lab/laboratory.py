@@ -32,8 +32,9 @@ UDP_PORT = 5353
 POD_PORTS = (("http", HTTP_PORT, "TCP"), ("metrics", METRICS_PORT, "TCP"),
              ("echo", UDP_PORT, "UDP"))
 
-# What pods reach through their node: other nodes' pods, and the wire.
-REACHABLE = ("10.244.0.0/16", "192.168.77.0/24", "fd00:10:244::/48", "fd00:77::/64")
+# What pods reach through their node: other nodes' pods, the wire, and clients outside.
+REACHABLE = ("10.244.0.0/16", "192.168.77.0/24", "198.51.100.0/24", "fd00:10:244::/48",
+             "fd00:77::/64", "2001:db8:51::/64")
 
 # Quick starts of links, and an answer for every packet that leads nowhere.
 SETTINGS = {"ipv4__icmp_ratelimit": 0, "ipv6__icmp__ratelimit": 0,
@@ -325,15 +326,28 @@ class Lab:
         self.members[member.name] = member
         self.journal.write(**member.describe())
 
-    def plug(self, netns, bridge_netns, bridge, addresses, bits):
-        """Joins a namespace to a bridge in another by a pair of links; its end is eth0."""
+    def plug(self, netns, bridge_netns, bridge, addresses, bits, device="eth0"):
+        """Joins a namespace to a bridge in another by a pair of links; its end is `device`. Returns
+        the name of the other end."""
         self.links += 1
         port = f"port{self.links}"
-        system.ip(bridge_netns, f"link add {port} type veth peer name eth0 netns {netns}",
+        system.ip(bridge_netns, f"link add {port} type veth peer name {device} netns {netns}",
                   f"link set {port} master {bridge} up")
-        system.ip(netns, "link set eth0 up", *(
-            f"addr add {address}/{length} dev eth0{' nodad' if ':' in address else ''}"
+        system.ip(netns, f"link set {device} up", *(
+            f"addr add {address}/{length} dev {device}{' nodad' if ':' in address else ''}"
             for address, length in zip(addresses, bits)))
+        return port
+
+    def replug(self, node):
+        """Links a node that has no uplink to the wire."""
+        port = self.plug(node.netns, self.wire, "br0", node.addresses, (24, 64))
+        self.ready_for_xdp(node, "eth0", port)
+
+    def ready_for_xdp(self, node, device, port):
+        """Frames to the node's uplink are whole, as a network would bring them, and those that XDP
+        sends from there are taken. Checksums are verified, and not believed."""
+        system.offload(self.wire, f"{port} tx off", f"{port} rx off", f"{port} pass on")
+        system.offload(node.netns, f"{device} rx off")
 
     def add_node(self, name=None):
         index = len(self.nodes) + 1
@@ -343,7 +357,7 @@ class Lab:
         self.make_cgroup(node.cgroup, "agent")
         os.mkdir(node.folder)
         os.mkdir(node.state)
-        self.plug(netns, self.wire, "br0", node.addresses, (24, 64))
+        self.replug(node)
         system.set_sysctls(netns, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
         gateways = self.gateways(node)
         system.ip(netns, "link add pods0 type bridge forward_delay 0", "link set pods0 up",
@@ -372,6 +386,7 @@ class Lab:
         pod = Pod(node, name, netns, self.make_cgroup(node.cgroup, name), node.pod_address(number),
                   labels or {}, ports)
         self.plug(netns, node.netns, "pods0", pod.addresses, (24, 64))
+        system.offload(netns, "eth0 rx off")
         gateways = self.gateways(node)
         system.ip(netns, *(f"route add {network} via {gateways[':' in network]}"
                            for network in REACHABLE))

@@ -30,6 +30,7 @@ def service(name, namespace="default", ports=None, selector=None, **spec):
     """`ports` are dictionaries as in a manifest."""
     return text({"apiVersion": "v1", "kind": "Service",
                  "metadata": {"name": name, "namespace": namespace, **spec.pop("metadata", {})},
+                 **({"status": spec.pop("status")} if "status" in spec else {}),
                  "spec": {**({"selector": selector} if selector else {}),
                           **({"ports": ports} if ports else {}), **spec}})
 

@@ -8,6 +8,7 @@ import time
 
 NETNS_FOLDER = "/run/netns"
 BPFFS = "/sys/fs/bpf"
+OFFLOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "offload.py")
 
 # Puts itself into a cgroup, then becomes the command; so no instant passes outside of it.
 ENTER_CGROUP = 'echo $$ >"$1" && shift && exec "$@"'
@@ -101,6 +102,11 @@ def set_sysctls(netns, **values):
     run(["nsenter", f"--net={netns_path(netns)}", "sh", "-c",
          'for pair in "$@"; do echo "${pair#*=}" >"/proc/sys/net/${pair%%=*}" || exit 1; done',
          "sh", *pairs])
+
+
+def offload(netns, *rows):
+    """Switches offloads of devices; rows are 'DEVICE FEATURE on|off', see offload.py."""
+    run(["nsenter", f"--net={netns_path(netns)}", "/usr/bin/python3", "-I", OFFLOAD, *rows])
 
 
 def remove_folder(path):
