@@ -15,6 +15,8 @@ C_LICENCES = (
     ("include/beeline/", "GPL-2.0-or-later"),
     ("bpf/", "GPL-2.0"),
     ("tools/bench.d/compare.bpf.c", "GPL-2.0"),
+    ("tools/bench.d/packet.bpf.c", "GPL-2.0"),
+    ("tools/bench.d/packet_work.h", "GPL-2.0-or-later"),
     ("", "GPL-3.0-or-later"),
 )
 OTHER_LICENCE = "GPL-3.0-or-later"  # in bpf/ also GPL-2.0, as what it builds

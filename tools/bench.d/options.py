@@ -30,6 +30,23 @@ CONNECT = [
     ("cpu", int, -1, "core to stay on; default: the last"),
 ]
 
+def sizes(text):
+    pairs = [tuple(int(part) for part in word.split("x")) for word in text.split()]
+    if not pairs or any(len(pair) != 2 or pair[0] & (pair[0] - 1) or not 0 < pair[0] <= 32768
+                        or not 0 < pair[1] <= 100 for pair in pairs):
+        raise argparse.ArgumentTypeError(f"'{text}': expected SERVICESxBACKENDS, Services a power "
+                                         "of two up to 32768, at most 100 backends")
+    return pairs
+
+
+PACKET = [
+    ("sizes", sizes, "1x100 256x10 8192x5", "Services and backends of each, all measured"),
+    ("flows", int, 60000, "established flows; each takes two entries of 131,072"),
+    ("rounds", int, 50, "rounds; each takes every case in turn"),
+    ("batch", int, 200000, "packets of a case in a round"),
+    ("cpu", int, -1, "core to stay on; default: the last"),
+]
+
 CONTROL = [
     ("services", int, 10000, "number of Services"),
     ("endpoints", int, 10, "endpoints of each"),
@@ -68,6 +85,7 @@ def parse(arguments):
     commands = parser.add_subparsers(dest="command", required=True)
     for name, rows, text in (
             ("connect", CONNECT, "what a socket pays: direct, through beeline, through nftables"),
+            ("packet", PACKET, "what a packet from outside pays in XDP: new, established, foreign"),
             ("control", CONTROL, "what the agent takes: cold start, one change, memory"),
             ("dns", DNS, "what the agent's DNS answers, beside knotd with the same names")):
         add_rows(commands.add_parser(name, help=text, description=text), rows + COMMON)
