@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "plan/maglev.h"
 #include "plan/plan.h"
 
 static const char *const devices[] = {"up0", "up1"};
@@ -29,7 +30,9 @@ static int put_service(struct bl_plan *plan, const struct synthetic *services, u
 					.frontend_count = 1,
 					.backends = backends,
 					.backend_count = services->backends,
-					.maglev = true};
+					.maglev = (uint64_t)services->services *
+							  bl_maglev_size(services->backends) <=
+						  BL_MAGLEV_MAX};
 	char name[32];
 	struct bl_resolved resolved = {
 		.ns = "bench", .name = name, .ports = &port, .port_count = 1};
