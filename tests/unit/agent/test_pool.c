@@ -178,8 +178,8 @@ Test(pool, damaged_state_is_refused)
 		"{\"version\":1,\"services\":{\"a/b\":\"203.0.113.1\"}}",
 		"{\"version\":1,\"services\":{\"a/b\":[\"x\"]}}",
 		"{\"version\":1,\"services\":{\"a/b\":[7]}}",
-		"{\"version\":1,\"services\":{\"a/b\":[\"203.0.113.1\"],\"a/"
-		"c\":[\"203.0.113.1\"]}}",
+		("{\"version\":1,\"services\":{\"a/b\":[\"203.0.113.1\"],"
+		 "\"a/c\":[\"203.0.113.1\"]}}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
