@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the laboratory needs of the machine: mounts, cgroups, network namespaces, child processes."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -76,10 +77,19 @@ def kill_cgroup(path, timeout=10):
         time.sleep(0.01)
 
 
-def remove_cgroup(path):
-    kill_cgroup(path)
-    for folder, _, _ in os.walk(path, topdown=False):
-        os.rmdir(folder)
+def remove_cgroup(path, timeout=10):
+    """The kernel may call a cgroup busy for a moment after its last process is gone, and a process
+    that was being made when the others were killed may turn up late; so this tries again."""
+    deadline = time.monotonic() + timeout
+    while os.path.isdir(path):
+        kill_cgroup(path)
+        try:
+            for folder, _, _ in os.walk(path, topdown=False):
+                os.rmdir(folder)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def netns_path(name):
