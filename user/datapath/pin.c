@@ -82,12 +82,18 @@ static int remove_file(const char *path)
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* The kernel ends a link that nobody holds when it gets round to it; who unloads means now. */
 int bl_pin_remove_link(const char *dir, const char *program)
 {
+	_cleanup_close_ int fd = -1;
 	char path[BL_PIN_PATH];
 	int r = link_path(dir, program, path);
 
-	return r < 0 ? r : remove_file(path);
+	if (r < 0)
+		return r;
+	if (bl_pin_open_link(dir, program, &fd) == 0)
+		(void)bpf_link_detach(fd); /* fails where the cgroup went away first */
+	return remove_file(path);
 }
 
 static int remove_devices(const char *dir)
