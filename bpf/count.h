@@ -10,6 +10,7 @@
 
 #include "shared_maps.h"
 
+/* The includer defines it. NOLINTNEXTLINE(readability-redundant-declaration) */
 static __always_inline bool bl_counting(void);
 
 static __always_inline void bl_count_reason(__u32 reason)

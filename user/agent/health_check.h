@@ -26,7 +26,7 @@ struct bl_health_check_config { /* all borrowed */
 };
 
 int bl_health_check_new(const struct bl_health_check_config *config, struct bl_health_check **ret);
-struct bl_health_check *bl_health_check_free(struct bl_health_check *check); /* accepts NULL */
+struct bl_health_check *bl_health_check_free(struct bl_health_check *owner); /* accepts NULL */
 BL_DEFINE_CLEANUP(struct bl_health_check *, bl_health_check_free);
 
 /* Has the Service a health check, and on which port? 0: none. */

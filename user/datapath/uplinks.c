@@ -67,7 +67,7 @@ int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum
 		.tc_ingress_fd = kernel->tc_ingress_fd,
 		.tc_egress_fd = kernel->tc_egress_fd,
 	};
-	struct bl_device_status status;
+	struct bl_device_status status = {0};
 	char name[IF_NAMESIZE];
 	uint32_t flags = 0;
 	int r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/answer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -190,6 +191,7 @@ int bl_dns_answer_join(struct bl_dns_answerer *answerer, const uint8_t *query, s
 					 &answerer->memory);
 	if (r < 0)
 		return r;
+	assert(first && second);
 	message.is_ours = false;
 	message.rcode = knot_wire_get_rcode(second->wire);
 	bl_dns_message_copy(&message, first, KNOT_ANSWER);

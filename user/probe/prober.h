@@ -59,7 +59,7 @@ struct bl_prober *bl_prober_free(struct bl_prober *prober);
 BL_DEFINE_CLEANUP(struct bl_prober *, bl_prober_free);
 
 /* A new pod or a new version of one. -ENOMEM leaves its probes as they were, or none. */
-int bl_prober_put(struct bl_prober *prober, const struct bl_pod *pod, const struct bl_moment *now);
+int bl_prober_put(struct bl_prober *prober, const struct bl_pod *from, const struct bl_moment *now);
 void bl_prober_remove(struct bl_prober *prober, const char *ns, const char *name);
 
 /* When bl_prober_run has something to do; UINT64_MAX: never. */

@@ -49,6 +49,6 @@ bl_try_start_fn bl_try_start_tcp, bl_try_start_http, bl_try_start_grpc, bl_try_s
 	bl_try_start_cri;
 
 int bl_http_tries_new(struct bl_tries *tries, struct bl_http_tries **ret);
-struct bl_http_tries *bl_http_tries_free(struct bl_http_tries *http);
+struct bl_http_tries *bl_http_tries_free(struct bl_http_tries *all);
 
 #endif

@@ -216,7 +216,7 @@ int bl_endpoints_object(const struct bl_store *store, const struct bl_service *s
 	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
 	_cleanup_(bl_arena_free) struct bl_arena *scratch = NULL;
 	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct bl_object *object;
+	struct bl_object *object = NULL;
 	int r;
 
 	r = bl_resolve_endpoints(store, service, &view);

@@ -82,9 +82,10 @@ static uint64_t pseudo_sum(const uint8_t *ip, int family, uint8_t protocol, size
 
 static size_t put_ethernet(uint8_t *ret, int family, uint8_t tags, uint16_t vlan_id)
 {
-	size_t at = 12;
+	static const uint8_t macs[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0xfe};
+	size_t at = sizeof(macs);
 
-	memcpy(ret, "\x02\0\0\0\0\x01\x02\0\0\0\0\xfe", 12);
+	memcpy(ret, macs, sizeof(macs));
 	for (uint8_t i = 0; i < tags; i++) {
 		put16(ret + at, i + 1 < tags ? 0x88a8 : 0x8100);
 		put16(ret + at + 2, i + 1 < tags ? 7 : vlan_id);

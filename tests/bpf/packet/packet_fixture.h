@@ -63,7 +63,7 @@ void packet_frontend(enum who who, uint16_t port, const struct bl_frontend *fron
 /* A frontend of its own service over these backends; returns the service. */
 uint32_t packet_serve(enum who who, uint16_t port, uint16_t flags, const enum who *backends,
 		      uint32_t count, uint32_t *ret_backend_ids);
-void packet_admit(uint32_t service_id, const char *network, uint32_t bits);
+void packet_admit(uint32_t service_id, const char *text, uint32_t bits);
 void packet_next_hops_changed(void);
 void packet_uplink(uint32_t ifindex, const struct bl_uplink *value);
 void packet_dsr_backend(enum who who, uint32_t service_id, uint32_t backend_id);

@@ -33,8 +33,7 @@ struct upstream {
 /* The query with QR, RA and one A record behind its question (EDNS left out). */
 static size_t answer_to(const uint8_t *query, bool tc, uint8_t *out)
 {
-	static const uint8_t record[] =
-		"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x05";
+	static const uint8_t record[] = {0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 5};
 	size_t question = knot_dname_size(query + 12) + 4, len = 12 + question;
 
 	memcpy(out, query, len);
@@ -46,8 +45,8 @@ static size_t answer_to(const uint8_t *query, bool tc, uint8_t *out)
 		return len;
 	}
 	out[7] = 1;
-	memcpy(out + len, record, 16);
-	return len + 16;
+	memcpy(out + len, record, sizeof(record));
+	return len + sizeof(record);
 }
 
 static void answer_datagram(struct upstream *upstream, const uint8_t *query,

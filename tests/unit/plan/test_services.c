@@ -91,9 +91,9 @@ static size_t put(struct stage *stage, uint8_t host, bool local, uint32_t affini
 	};
 	struct bl_delta delta = BL_DELTA_INIT;
 
-	for (uint8_t i = 0; i < ARRAY_SIZE(backends); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
 		backends[i] = (struct bl_resolved_backend){
-			.address = address(10, 244, 0, i + 1),
+			.address = address(10, 244, 0, (uint8_t)(i + 1)),
 			.port = 8080,
 			.state = BL_BACKEND_READY,
 			.weight = 100,
