@@ -11,7 +11,7 @@ import pytest
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TREE, "tools")]
 
-from lab import journal, laboratory, outside
+from lab import journal, laboratory, outside, system
 
 numbers = itertools.count(1)
 
@@ -108,3 +108,8 @@ def cluster(standing_cluster):
     yield standing_cluster
     for file in os.listdir(standing_cluster.manifests):
         standing_cluster.withdraw(file)
+    # A Service of the same name that came in the same moment would be a change of this one, and a
+    # Service that loses its selector keeps its last endpoints.
+    for node in standing_cluster.nodes:
+        system.wait_until(lambda node=node: not node.run("beeline", "get", "services", "-A").stdout,
+                          10, 0.05, f"services of {node.name} to go")

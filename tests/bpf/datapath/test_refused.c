@@ -65,7 +65,7 @@ Test(refused, adoption_that_fails_leaves_what_is_in_force_as_it_was)
 {
 	struct bl_datapath *datapath = place_open();
 	const struct bl_program_status *status;
-	uint32_t ids[16];
+	uint32_t ids[16] = {0};
 	size_t count;
 
 	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
