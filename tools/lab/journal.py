@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import time
 
 from lab import system
 
@@ -41,6 +42,20 @@ def folder_of(name):
     return os.path.join(ROOT, name)
 
 
+def take_lock(file, patience=2):
+    """False when another process keeps the lock. A builder that was killed may have had a child,
+    which holds it for the instant that it outlives the builder; so this asks more than once."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+
+
 class Journal:
     """One laboratory's journal. Holds a lock for as long as it is open."""
 
@@ -58,12 +73,10 @@ class Journal:
         elif not os.path.isdir(self.folder):
             raise system.LabError(f"there is no laboratory '{name}': make it with 'up'")
         self.file = open(self.path, "a+", encoding="utf-8")
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take_lock(self.file):
             self.file.close()
             raise system.LabError(f"laboratory '{name}' is being built or removed by another "
-                                  "process") from None
+                                  "process")
 
     def write(self, **entry):
         self.file.write(json.dumps(entry) + "\n")
