@@ -131,7 +131,7 @@ class Agent:
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
             self.process.wait(10)
-        return self.process.returncode
+        return self.process and self.process.returncode
 
     def remove(self):
         self.stop(signal.SIGKILL)

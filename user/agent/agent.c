@@ -506,6 +506,19 @@ static int start_sources(struct bl_agent *agent, struct bl_err *err)
 	return r;
 }
 
+static int make_servers(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_agent_config *config = &agent->settings.config;
+	int r = bl_server_new(agent->loop, config->socket, bl_rest_handle, agent, &agent->server,
+			      err);
+
+	for (size_t i = 0; r >= 0 && i < config->api_listen_count; i++)
+		r = bl_server_new_tcp(agent->loop, &config->api_listen[i].addr,
+				      config->api_listen[i].port, bl_rest_handle, agent,
+				      &agent->api_ports[i], err);
+	return r;
+}
+
 /* What takes much memory for a moment, such as the text of a long list, gives it back at once. */
 #define LARGE_BYTES (256 * 1024)
 
@@ -535,8 +548,7 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 		r = make_objects(agent, err);
 	/* The socket before the datapath: who finds another agent there must not touch its maps. */
 	if (r >= 0)
-		r = bl_server_new(agent->loop, agent->settings.config.socket, bl_rest_handle, agent,
-				  &agent->server, err);
+		r = make_servers(agent, err);
 	if (r >= 0)
 		r = make_datapath(agent, err);
 	agent->opened_us = now_us();
@@ -557,6 +569,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 
 static void agent_done(struct bl_agent *agent)
 {
+	for (size_t i = 0; i < BL_AGENT_API_LISTEN_MAX; i++)
+		agent->api_ports[i] = bl_server_free(agent->api_ports[i]);
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);

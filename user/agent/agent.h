@@ -38,6 +38,7 @@ struct bl_packet_options {
 	size_t pool_count; /* 0: load-balancer addresses come from elsewhere */
 };
 
+#define BL_AGENT_API_LISTEN_MAX 4
 #define BL_AGENT_DNS_LISTEN_MAX 8
 #define BL_AGENT_DNS_UPSTREAMS_MAX 4
 #define BL_AGENT_DNS_ALLOW_MAX 32
@@ -61,12 +62,16 @@ struct bl_agent_dns_config {
 };
 
 struct bl_agent_config {
-	const char *manifests;             /* folder to follow; NULL: none */
-	const char *node_name;             /* NULL: the host name */
-	const char *cgroup;                /* NULL: root of the cgroup2 mount */
-	const char *bpffs;                 /* NULL: /sys/fs/bpf/beeline */
-	const char *state_dir;             /* NULL: /var/lib/beeline */
-	const char *socket;                /* NULL: /run/beeline.sock */
+	const char *manifests; /* folder to follow; NULL: none */
+	const char *node_name; /* NULL: the host name */
+	const char *cgroup;    /* NULL: root of the cgroup2 mount */
+	const char *bpffs;     /* NULL: /sys/fs/bpf/beeline */
+	const char *state_dir; /* NULL: /var/lib/beeline */
+	const char *socket;    /* NULL: /run/beeline.sock */
+	/* Where the API is served besides, as plain HTTP; every port is given. */
+	struct bl_agent_endpoint api_listen[BL_AGENT_API_LISTEN_MAX];
+	size_t api_listen_count;
+	bool api_open_to_network;          /* the addresses need not be loopback ones */
 	struct bl_prefix service_cidrs[2]; /* the first is the primary family */
 	size_t service_cidr_count;         /* 0: 10.96.0.0/16 and fd00:10:96::/112 */
 	uint16_t node_port_first;          /* 0: 30000 */

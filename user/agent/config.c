@@ -41,6 +41,8 @@ static int default_cidrs(struct bl_agent_config *config)
 
 static int check(const struct bl_agent_config *config, struct bl_err *err)
 {
+	char text[BL_ADDR_TEXT];
+
 	if (config->service_cidr_count > 2)
 		return bl_err_set(err, -EINVAL, "at most two service CIDRs are possible");
 	if (config->service_cidr_count == 2 &&
@@ -54,6 +56,14 @@ static int check(const struct bl_agent_config *config, struct bl_err *err)
 		return bl_err_set(err, -EINVAL,
 				  "the canary address must be a loopback address, or a probe could "
 				  "leave the node");
+	for (size_t i = 0; i < config->api_listen_count; i++)
+		if (!config->api_open_to_network &&
+		    !bl_addr_is_loopback(&config->api_listen[i].addr))
+			return bl_err_set(err, -EINVAL,
+					  "option '--api-listen': '%s' is no loopback address, and "
+					  "whoever reaches the port may change everything; say "
+					  "--api-open-to-network if that is meant",
+					  bl_addr_format(&config->api_listen[i].addr, text));
 	return 0;
 }
 

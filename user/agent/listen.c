@@ -2,6 +2,7 @@
 #include "agent/listen.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,9 +10,11 @@
 
 #include "base/cleanup.h"
 
-static int new_socket(void)
+#define BACKLOG 128
+
+static int new_socket(int family)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -29,7 +32,7 @@ static int clear_place(const char *path, const struct sockaddr_un *address, stru
 				  "'%s' exists and is no socket: remove it or name another with "
 				  "--socket",
 				  path);
-	fd = new_socket();
+	fd = new_socket(AF_UNIX);
 	if (fd < 0)
 		return fd;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) >= 0 || errno == EAGAIN)
@@ -60,15 +63,34 @@ int bl_listen_unix(const char *path, struct bl_err *err)
 	r = clear_place(path, &address, err);
 	if (r < 0)
 		return r;
-	fd = new_socket();
+	fd = new_socket(AF_UNIX);
 	if (fd < 0)
 		return bl_err_set(err, fd, "cannot make a socket: %s", strerror(-fd));
 	mask = umask(0177); /* never open to others, not even between bind and chmod */
 	r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	(void)umask(mask);
-	if (r >= 0 && listen(fd, 128) < 0)
+	if (r >= 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
 	if (r < 0)
 		return bl_err_set(err, r, "cannot listen on '%s': %s", path, strerror(-r));
+	return TAKE_FD(fd);
+}
+
+int bl_listen_tcp(const struct bl_addr *addr, uint16_t port, struct bl_err *err)
+{
+	struct sockaddr_storage address;
+	socklen_t len = bl_addr_to_sockaddr(addr, port, &address);
+	_cleanup_close_ int fd = new_socket(address.ss_family);
+	char text[BL_ADDR_TEXT];
+	int one = 1;
+
+	if (fd < 0)
+		return bl_err_set(err, fd, "cannot make a socket: %s", strerror(-fd));
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    (address.ss_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
+	    bind(fd, (const struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0)
+		return bl_err_set(err, -errno, "cannot listen on port %u of '%s': %m", port,
+				  bl_addr_format(addr, text));
 	return TAKE_FD(fd);
 }

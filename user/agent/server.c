@@ -16,7 +16,7 @@
 
 struct bl_server {
 	sd_event *loop; /* borrowed */
-	char *path;
+	char *path;     /* NULL: a TCP port */
 	struct MHD_Daemon *daemon;
 	sd_event_source *io;
 	sd_event_source *timer;
@@ -244,6 +244,33 @@ static enum MHD_Result send_reply(struct bl_server *server, struct MHD_Connectio
 	return result;
 }
 
+/* "localhost", or an address, each with or without a port: what no foreign web page can make of the
+ * name that it was fetched by (DNS rebinding). */
+static bool is_own_host(const char *host)
+{
+	char text[BL_ADDR_TEXT];
+	struct bl_addr addr;
+	bool bracketed = host[0] == '[';
+	size_t len = strcspn(host + bracketed, bracketed ? "]" : ":");
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host + bracketed, len);
+	text[len] = '\0';
+	return !strcmp(text, "localhost") || bl_addr_parse(text, &addr) == 0;
+}
+
+/* Browsers reach ports of this machine for any page that they show; nothing else sends an Origin.
+ */
+static bool is_from_page(struct MHD_Connection *connection)
+{
+	const char *host =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN) ||
+	       (host && !is_own_host(host));
+}
+
 static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *connection,
 			      const char *path, const char *method, const struct pending *pending)
 {
@@ -260,7 +287,13 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 	struct bl_reply reply = {.code = 200, .content_type = "application/json"};
 	enum MHD_Result result;
 
-	if (pending->too_large) {
+	if (!server->path && is_from_page(connection)) {
+		reply.code = 403;
+		bl_status_error(&reply.body, 403, bl_status_reason(403),
+				"this port is not for web pages: no Origin is taken, and no Host "
+				"but localhost and addresses",
+				NULL, NULL);
+	} else if (pending->too_large) {
 		reply.code = 413;
 		bl_status_error(&reply.body, 413, bl_status_reason(413),
 				"the body has more than 3 MiB", NULL, NULL);
@@ -336,7 +369,8 @@ static int start_daemon(struct bl_server *server, int fd, struct bl_err *err)
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	if (!server->daemon) {
 		bl_close_p(&fd);
-		return bl_err_set(err, -EIO, "cannot start the server on '%s'", server->path);
+		return bl_err_set(err, -EIO, "cannot start the server on '%s'",
+				  server->path ? server->path : "the TCP port");
 	}
 	info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
@@ -348,26 +382,55 @@ static int start_daemon(struct bl_server *server, int fd, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot follow the server: %s", strerror(-r)) : 0;
 }
 
-int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void *userdata,
-		  struct bl_server **ret, struct bl_err *err)
+static int new_server(sd_event *loop, bl_request_fn *handle, void *userdata, struct bl_server **ret,
+		      struct bl_err *err)
 {
-	_cleanup_(bl_server_free) struct bl_server *server = calloc(1, sizeof(*server));
-	char *copy = strdup(path);
-	int fd, r;
+	struct bl_server *server = calloc(1, sizeof(*server));
 
-	if (!server || !copy) {
-		free(copy);
+	if (!server)
 		return bl_err_set(err, -ENOMEM, "no memory");
-	}
 	server->loop = loop;
 	server->handle = handle;
 	server->userdata = userdata;
+	*ret = server;
+	return 0;
+}
+
+int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void *userdata,
+		  struct bl_server **ret, struct bl_err *err)
+{
+	_cleanup_(bl_server_free) struct bl_server *server = NULL;
+	_cleanup_free_ char *copy = strdup(path);
+	int fd, r;
+
+	if (!copy)
+		return bl_err_set(err, -ENOMEM, "no memory");
+	r = new_server(loop, handle, userdata, &server, err);
+	if (r < 0)
+		return r;
 	fd = bl_listen_unix(path, err);
-	if (fd < 0) {
-		free(copy);
+	if (fd < 0)
 		return fd;
-	}
-	server->path = copy; /* from here on the socket is ours to remove */
+	server->path = TAKE_PTR(copy); /* from here on the socket is ours to remove */
+	r = start_daemon(server, fd, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(server);
+	return 0;
+}
+
+int bl_server_new_tcp(sd_event *loop, const struct bl_addr *addr, uint16_t port,
+		      bl_request_fn *handle, void *userdata, struct bl_server **ret,
+		      struct bl_err *err)
+{
+	_cleanup_(bl_server_free) struct bl_server *server = NULL;
+	int r = new_server(loop, handle, userdata, &server, err), fd;
+
+	if (r < 0)
+		return r;
+	fd = bl_listen_tcp(addr, port, err);
+	if (fd < 0)
+		return fd;
 	r = start_daemon(server, fd, err);
 	if (r < 0)
 		return r;

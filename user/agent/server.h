@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * HTTP over a unix socket, in the agent's event loop: takes connections and bodies, hands complete
- * requests to one function, sends what it answers, and streams watches. Knows nothing of paths.
+ * HTTP over a unix socket or a TCP port, in the agent's event loop: takes connections and bodies,
+ * hands complete requests to one function, sends what it answers, and streams watches. Knows
+ * nothing of paths.
  */
 #ifndef AGENT_SERVER_H
 #define AGENT_SERVER_H
@@ -9,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/watch.h"
+#include "base/addr.h"
 #include "base/buf.h"
 
 #define BL_BODY_MAX (3u << 20)
@@ -44,6 +46,11 @@ struct bl_server;
 /* Makes the socket with mode 0600. -EADDRINUSE when somebody answers there already. */
 int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void *userdata,
 		  struct bl_server **ret, struct bl_err *err);
+/* At a TCP port, host order. Requests that a web page could have made somebody's browser send are
+ * refused with 403: those with an Origin, and those whose Host is a name other than localhost. */
+int bl_server_new_tcp(sd_event *loop, const struct bl_addr *addr, uint16_t port,
+		      bl_request_fn *handle, void *userdata, struct bl_server **ret,
+		      struct bl_err *err);
 /* Ends connections and removes the socket. Watchers of open streams are closed. */
 struct bl_server *bl_server_free(struct bl_server *server);
 BL_DEFINE_CLEANUP(struct bl_server *, bl_server_free);

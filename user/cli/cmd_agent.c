@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/dns_options.h"
 #include "cli/json.h"
+#include "cli/network_options.h"
 #include "cli/resource.h"
 
 static int read_cidrs(const struct bl_args *args, struct bl_agent_config *config,
@@ -56,24 +57,6 @@ static int read_port_range(const struct bl_args *args, const char *option, uint1
 	return 0;
 }
 
-static int read_networks(const struct bl_args *args, const char *option, struct bl_prefix *prefixes,
-			 size_t *ret_count, struct bl_err *err)
-{
-	const struct bl_value *networks = bl_arg_list(args, option);
-
-	if (networks->count > BL_AGENT_PREFIXES)
-		return bl_err_set(err, -EINVAL, "option '--%s': expected at most %d networks",
-				  option, BL_AGENT_PREFIXES);
-	for (size_t i = 0; i < networks->count; i++)
-		if (bl_prefix_parse(networks->items[i], &prefixes[i]) < 0)
-			return bl_err_set(err, -EINVAL,
-					  "option '--%s': expected a network such as "
-					  "192.0.2.0/24, got '%s'",
-					  option, networks->items[i]);
-	*ret_count = networks->count;
-	return 0;
-}
-
 static bool is_word(const struct bl_args *args, const char *option, const char *word)
 {
 	const char *value = bl_arg(args, option);
@@ -99,11 +82,12 @@ static int read_packet(const struct bl_args *args, struct bl_packet_options *pac
 	packet->answer_echo = bl_arg_flag(args, "answer-echo");
 	r = read_port_range(args, "snat-ports", &packet->snat_first, &packet->snat_last, err);
 	if (r == 0)
-		r = read_networks(args, "node-port-addresses", packet->node_port_prefixes,
-				  &packet->node_port_prefix_count, err);
-	return r < 0 ? r
-		     : read_networks(args, "load-balancer-pool", packet->pools, &packet->pool_count,
+		r = bl_read_networks(args, "node-port-addresses", BL_AGENT_PREFIXES,
+				     packet->node_port_prefixes, &packet->node_port_prefix_count,
 				     err);
+	return r < 0 ? r
+		     : bl_read_networks(args, "load-balancer-pool", BL_AGENT_PREFIXES,
+					packet->pools, &packet->pool_count, err);
 }
 
 static int read_canary(const struct bl_args *args, struct bl_agent_config *config,
@@ -159,6 +143,22 @@ static int read_config(const struct bl_cli *cli, struct bl_agent_config *ret, st
 	return r;
 }
 
+static int read_api_listen(const struct bl_args *args, struct bl_agent_config *config,
+			   struct bl_err *err)
+{
+	int r = bl_read_endpoints(args, "api-listen", ARRAY_SIZE(config->api_listen),
+				  config->api_listen, &config->api_listen_count, err);
+
+	for (size_t i = 0; r == 0 && i < config->api_listen_count; i++)
+		if (!config->api_listen[i].port)
+			return bl_err_set(err, -EINVAL,
+					  "option '--api-listen': '%s' names no port; say "
+					  "ADDRESS:PORT",
+					  bl_arg_list(args, "api-listen")->items[i]);
+	config->api_open_to_network = bl_arg_flag(args, "api-open-to-network");
+	return r;
+}
+
 int bl_cmd_agent(struct bl_cli *cli)
 {
 	struct bl_agent_config config;
@@ -166,7 +166,8 @@ int bl_cmd_agent(struct bl_cli *cli)
 
 	if (read_config(cli, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
-	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0)
+	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0 ||
+	    read_api_listen(&cli->args, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	config.manifests = bl_arg(&cli->args, "manifests");
 	config.no_probes = bl_arg_flag(&cli->args, "no-probes");

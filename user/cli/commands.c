@@ -77,6 +77,11 @@ static const struct bl_option run_options[] = {
 	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
 	{"no-probes", 0, BL_OPTION_FLAG, NULL,
 	 "do not probe the pods of this node: somebody else writes their conditions"},
+	{"api-listen", 0, BL_OPTION_LIST, "ADDRESS:PORT",
+	 "serve the API there, too, as plain HTTP: for kubectl; whoever reaches the port may "
+	 "change "
+	 "everything, so the address is a loopback one"},
+	{"api-open-to-network", 0, BL_OPTION_FLAG, NULL, "let --api-listen take other addresses"},
 	{"cri-socket", 0, BL_OPTION_STRING, "PATH",
 	 "socket of containerd or CRI-O, which runs the exec probes of its containers"},
 	{NULL},

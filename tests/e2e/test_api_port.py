@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API at a TCP port: who may use it."""
+
+import http.client
+import json
+import socket
+import subprocess
+
+import pytest
+
+from test_agent_socket import SERVICES, Agent, service
+
+
+@pytest.fixture
+def agent():
+    one = Agent()
+    yield one
+    one.remove()
+
+
+def run(agent, *options):
+    return subprocess.run(agent.argv(*options), timeout=10, capture_output=True, text=True,
+                          check=False)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def call_port(port, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    answer = response.status, json.load(response)
+    connection.close()
+    return answer
+
+
+def test_a_loopback_port_serves_the_same_but_not_to_web_pages(agent):
+    port = free_port()
+    agent.start("--api-listen", f"127.0.0.1:{port}")
+    agent.post(SERVICES, service("web"))
+    status, answer = call_port(port, SERVICES)
+    assert status == 200 and [item["metadata"]["name"] for item in answer["items"]] == ["web"]
+    assert call_port(port, SERVICES, Host="[::1]:80")[0] == 200
+    assert call_port(port, SERVICES, Host="localhost")[0] == 200
+    for headers in ({"Host": "example.org"}, {"Host": "127.0.0.1.example.org"},
+                    {"Origin": "http://127.0.0.1"}):
+        status, answer = call_port(port, SERVICES, **headers)
+        assert status == 403 and answer["reason"] == "Forbidden", headers
+
+
+def test_a_port_that_others_could_reach_has_to_be_meant(agent):
+    refused = run(agent, "--api-listen", "192.0.2.1:8001")
+    assert refused.returncode == 1
+    assert "'192.0.2.1' is no loopback address" in refused.stderr
+    port = free_port()
+    agent.start("--api-listen", f"0.0.0.0:{port}", "--api-open-to-network")
+    assert call_port(port, "/api")[0] == 200
+
+
+def test_a_port_that_is_taken_is_named(agent):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run(agent, "--api-listen", f"127.0.0.1:{port}")
+    assert refused.returncode == 1
+    assert f"cannot listen on port {port} of '127.0.0.1'" in refused.stderr
