@@ -48,10 +48,18 @@ struct bl_field {
 	uint8_t size; /* of the member */
 	bool required;
 	bool always; /* encoded also when it is empty */
+	bool atomic; /* a mapping or list that server-side apply takes as one value */
+	/* A strategic merge patch drops what `$retainKeys` of it does not name. */
+	bool retain_keys;
 	uint16_t offset;
 	const struct bl_type *sub;
 	const struct bl_enum_name *names;
 	const char *key;
+	/* The field by which a strategic merge patch tells the items of this list apart; "": the
+	 * items are scalars, and the patch's join them; NULL: a patch replaces the list. */
+	const char *merge_key;
+	/* The same for server-side apply, fields with commas between them; NULL: one value. */
+	const char *list_keys;
 	bl_check_fn *check; /* strings, each string of a list */
 	int64_t min, max;   /* integers; both 0: any. 0 itself is "unset" */
 	int64_t value;      /* default of integers and enums; 0: none */

@@ -12,7 +12,7 @@ static const struct bl_field address_fields[] = {
 	{BL_NAME("nodeName"), .type = BL_FIELD_STRING, BL_AT(struct bl_endpoint_address, node_name),
 	 .help = "the node that the endpoint is on"},
 	{BL_NAME("targetRef"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_endpoint_address, target),
-	 .sub = &bl_type_target_ref, .help = "the pod behind the address"},
+	 .atomic = true, .sub = &bl_type_target_ref, .help = "the pod behind the address"},
 };
 
 static const struct bl_type type_address = {
@@ -116,7 +116,7 @@ static const struct bl_field endpoint_fields[] = {
 	{BL_NAME("hostname"), .type = BL_FIELD_STRING, AT(hostname),
 	 .help = "name of the endpoint in DNS"},
 	{BL_NAME("targetRef"), .type = BL_FIELD_OPTIONAL, AT(target), .sub = &bl_type_target_ref,
-	 .help = "the pod behind the address"},
+	 .atomic = true, .help = "the pod behind the address"},
 	{BL_NAME("deprecatedTopology"), .type = BL_FIELD_KEPT},
 	{BL_NAME("nodeName"), .type = BL_FIELD_STRING, AT(node_name),
 	 .help = "the node that the endpoint is on"},

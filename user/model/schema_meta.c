@@ -63,8 +63,9 @@ static const struct bl_field meta_fields[] = {
 	{BL_NAME("annotations"), .type = BL_FIELD_PAIRS, BL_AT(struct bl_meta, annotations),
 	 .help = "free notes of tools and people"},
 	{BL_NAME("ownerReferences"), .type = BL_FIELD_LIST, BL_AT(struct bl_meta, owners),
-	 .sub = &type_owner, .help = "objects that this one belongs to"},
-	KEPT("finalizers"),
+	 .sub = &type_owner, .merge_key = "uid", .list_keys = "uid",
+	 .help = "objects that this one belongs to"},
+	{BL_NAME("finalizers"), .type = BL_FIELD_KEPT, .merge_key = "", .list_keys = ""},
 	/* The book-keeping of server-side apply is larger than all the rest and of no use here. */
 	{BL_NAME("managedFields"), .type = BL_FIELD_DROPPED},
 };

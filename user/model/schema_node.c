@@ -36,8 +36,8 @@ static const struct bl_type type_address = {
 static const struct bl_field spec_fields[] = {
 	{BL_NAME("podCIDR"), .type = BL_FIELD_STRING, AT(pod_cidr),
 	 .help = "prefix of the pods of this node"},
-	{BL_NAME("podCIDRs"), .type = BL_FIELD_STRINGS, AT(pod_cidrs),
-	 .help = "podCIDR and that of the other family"},
+	{BL_NAME("podCIDRs"), .type = BL_FIELD_STRINGS, AT(pod_cidrs), .merge_key = "",
+	 .list_keys = "", .help = "podCIDR and that of the other family"},
 	KEPT("providerID"),
 	{BL_NAME("unschedulable"), .type = BL_FIELD_BOOL, AT(unschedulable),
 	 .help = "true: no new pods"},
@@ -57,9 +57,9 @@ static const struct bl_field status_fields[] = {
 	KEPT("allocatable"),
 	KEPT("phase"),
 	{BL_NAME("conditions"), .type = BL_FIELD_LIST, AT(conditions), .sub = &bl_type_condition,
-	 .help = "Ready and others"},
+	 .merge_key = "type", .list_keys = "type", .help = "Ready and others"},
 	{BL_NAME("addresses"), .type = BL_FIELD_LIST, AT(addresses), .sub = &type_address,
-	 .help = "addresses and names of the node"},
+	 .merge_key = "type", .list_keys = "type", .help = "addresses and names of the node"},
 	KEPT("daemonEndpoints"),
 	KEPT("nodeInfo"),
 	KEPT("images"),
@@ -102,7 +102,7 @@ static const struct bl_type type_namespace_spec = {
 static const struct bl_field namespace_status_fields[] = {
 	{BL_NAME("phase"), .type = BL_FIELD_STRING, BL_AT(struct bl_namespace, phase),
 	 .help = "Active or Terminating"},
-	KEPT("conditions"),
+	{BL_NAME("conditions"), .type = BL_FIELD_KEPT, .merge_key = "type", .list_keys = "type"},
 };
 
 static const struct bl_type type_namespace_status = {

@@ -81,9 +81,9 @@ static const struct bl_type type_affinity_config = {
 };
 
 static const struct bl_field spec_fields[] = {
-	{BL_NAME("ports"), .type = BL_FIELD_LIST, AT(ports), .sub = &type_port,
-	 .help = "the ports of the service"},
-	{BL_NAME("selector"), .type = BL_FIELD_PAIRS, AT(selector),
+	{BL_NAME("ports"), .type = BL_FIELD_LIST, AT(ports), .sub = &type_port, .merge_key = "port",
+	 .list_keys = "port,protocol", .help = "the ports of the service"},
+	{BL_NAME("selector"), .type = BL_FIELD_PAIRS, AT(selector), .atomic = true,
 	 .help = "labels of the pods that answer; none: endpoints are written by hand"},
 	{BL_NAME("clusterIP"), .type = BL_FIELD_STRING, AT(cluster_ip),
 	 .help = "the address that clients dial; 'None': headless; chosen when it is not given"},
@@ -166,7 +166,7 @@ static const struct bl_type type_load_balancer = {
 static const struct bl_field status_fields[] = {
 	{BL_NAME("loadBalancer"), .type = BL_FIELD_STRUCT, .sub = &type_load_balancer,
 	 .always = true},
-	{BL_NAME("conditions"), .type = BL_FIELD_KEPT},
+	{BL_NAME("conditions"), .type = BL_FIELD_KEPT, .merge_key = "type", .list_keys = "type"},
 };
 
 static const struct bl_type type_status = {
