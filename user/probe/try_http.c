@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "loop/curl.h"
 #include "probe/http_answer.h"
 #include "probe/try_parts.h"
 
@@ -16,8 +16,7 @@
 
 struct bl_http_tries {
 	struct bl_tries *tries;
-	CURLM *multi;
-	sd_event_source *timer;
+	struct bl_curl_loop *curl;
 	CURL *idle[IDLE_MAX];
 	size_t idle_count;
 };
@@ -102,7 +101,7 @@ static void release(struct bl_try *try)
 	struct bl_http_tries *all = http->http;
 
 	if (http->easy) {
-		(void)curl_multi_remove_handle(all->multi, http->easy);
+		(void)curl_multi_remove_handle(bl_curl_loop_multi(all->curl), http->easy);
 		if (all->idle_count < IDLE_MAX)
 			all->idle[all->idle_count++] = http->easy;
 		else
@@ -211,7 +210,7 @@ static void answer(struct http_try *http)
 		bl_try_end(&http->try, step.outcome, "%s", step.text);
 		return;
 	}
-	(void)curl_multi_remove_handle(http->http->multi, http->easy);
+	(void)curl_multi_remove_handle(bl_curl_loop_multi(http->http->curl), http->easy);
 	free(http->url);
 	http->url = TAKE_PTR(step.url);
 	http->hops++;
@@ -219,94 +218,24 @@ static void answer(struct http_try *http)
 	http->overrun = false;
 	if (!step.is_relative)
 		drop_host(http);
-	if (!set_up(http) || curl_multi_add_handle(http->http->multi, http->easy) != CURLM_OK)
+	if (!set_up(http) ||
+	    curl_multi_add_handle(bl_curl_loop_multi(http->http->curl), http->easy) != CURLM_OK)
 		bl_try_end(&http->try, BL_PROBE_ERROR, "no memory");
 }
 
-static void read_messages(struct bl_http_tries *all)
+static void on_done(CURL *easy, CURLcode code, void *userdata)
 {
-	CURLMsg *message;
-	int left;
+	struct http_try *http = NULL;
 
-	while ((message = curl_multi_info_read(all->multi, &left))) {
-		CURLcode code = message->data.result;
-		struct http_try *http = NULL;
-
-		if (message->msg != CURLMSG_DONE ||
-		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &http) != CURLE_OK ||
-		    !http)
-			continue;
-		if (code == CURLE_OK && http->connect_only)
-			bl_try_end(&http->try, BL_PROBE_SUCCESS, "%s", "");
-		else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && http->overrun))
-			answer(http);
-		else
-			fail(http, code);
-	}
-}
-
-static int on_io(sd_event_source *io, int fd, uint32_t events, void *userdata)
-{
-	struct bl_http_tries *all = userdata;
-	int running, mask = 0;
-
-	(void)io;
-	if (events & EPOLLIN)
-		mask |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		mask |= CURL_CSELECT_OUT;
-	if (events & (EPOLLERR | EPOLLHUP))
-		mask |= CURL_CSELECT_ERR;
-	(void)curl_multi_socket_action(all->multi, fd, mask, &running);
-	read_messages(all);
-	return 0;
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *source)
-{
-	struct bl_http_tries *all = userdata;
-	sd_event_source *io = source;
-	uint32_t events = 0;
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		sd_event_source_disable_unref(io);
-		return 0;
-	}
-	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
-		events |= EPOLLIN;
-	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
-		events |= EPOLLOUT;
-	if (io)
-		return sd_event_source_set_io_events(io, events) < 0 ? -1 : 0;
-	if (sd_event_add_io(all->tries->config.loop, &io, fd, events, on_io, all) < 0)
-		return -1;
-	(void)curl_multi_assign(all->multi, fd, io);
-	return 0;
-}
-
-static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
-{
-	struct bl_http_tries *all = userdata;
-	int running;
-
-	(void)timer;
-	(void)usec;
-	(void)curl_multi_socket_action(all->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	read_messages(all);
-	return 0;
-}
-
-static int on_set_timer(CURLM *multi, long ms, void *userdata)
-{
-	struct bl_http_tries *all = userdata;
-
-	(void)multi;
-	if (ms < 0)
-		return sd_event_source_set_enabled(all->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-	if (sd_event_source_set_time_relative(all->timer, (uint64_t)ms * 1000) < 0)
-		return -1;
-	return sd_event_source_set_enabled(all->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+	(void)userdata;
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &http) != CURLE_OK || !http)
+		return;
+	if (code == CURLE_OK && http->connect_only)
+		bl_try_end(&http->try, BL_PROBE_SUCCESS, "%s", "");
+	else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && http->overrun))
+		answer(http);
+	else
+		fail(http, code);
 }
 
 int bl_http_tries_new(struct bl_tries *tries, struct bl_http_tries **ret)
@@ -317,24 +246,9 @@ int bl_http_tries_new(struct bl_tries *tries, struct bl_http_tries **ret)
 	if (!all)
 		return -ENOMEM;
 	all->tries = tries;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		free(all);
-		return -ENOMEM;
-	}
-	r = sd_event_add_time_relative(tries->config.loop, &all->timer, CLOCK_MONOTONIC, 0, 1000,
-				       on_timer, all);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(all->timer, SD_EVENT_OFF);
-	all->multi = r >= 0 ? curl_multi_init() : NULL;
-	if (r >= 0 &&
-	    (!all->multi ||
-	     curl_multi_setopt(all->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
-	     curl_multi_setopt(all->multi, CURLMOPT_SOCKETDATA, all) != CURLM_OK ||
-	     curl_multi_setopt(all->multi, CURLMOPT_TIMERFUNCTION, on_set_timer) != CURLM_OK ||
-	     curl_multi_setopt(all->multi, CURLMOPT_TIMERDATA, all) != CURLM_OK))
-		r = -ENOMEM;
+	r = bl_curl_loop_new(tries->config.loop, on_done, all, &all->curl);
 	if (r < 0) {
-		bl_http_tries_free(all);
+		free(all);
 		return r;
 	}
 	*ret = all;
@@ -347,10 +261,7 @@ struct bl_http_tries *bl_http_tries_free(struct bl_http_tries *all)
 		return NULL;
 	while (all->idle_count)
 		curl_easy_cleanup(all->idle[--all->idle_count]);
-	if (all->multi)
-		(void)curl_multi_cleanup(all->multi);
-	sd_event_source_disable_unref(all->timer);
-	curl_global_cleanup();
+	(void)bl_curl_loop_free(all->curl);
 	free(all);
 	return NULL;
 }
@@ -388,7 +299,8 @@ int bl_try_start_http(struct bl_tries *tries, const struct bl_probe_target *targ
 		r = set_up(http) ? 0 : -ENOMEM;
 	if (r >= 0)
 		r = bl_try_enter(&http->try, tries, target->timeout_ms, done, userdata, release);
-	if (r >= 0 && curl_multi_add_handle(all->multi, http->easy) != CURLM_OK) {
+	if (r >= 0 &&
+	    curl_multi_add_handle(bl_curl_loop_multi(all->curl), http->easy) != CURLM_OK) {
 		bl_try_cancel(&http->try);
 		return bl_err_set(err, -ENOMEM, "libcurl has no memory");
 	}
