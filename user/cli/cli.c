@@ -104,6 +104,20 @@ static int run_command(struct bl_cli *cli)
 	return exit_code;
 }
 
+/* Prints what is wrong. */
+static int read_config_file(struct bl_args *args, FILE *err)
+{
+	struct bl_diag diag = BL_DIAG_INIT;
+	int r;
+
+	if (!bl_arg_given(args, "config"))
+		return 0;
+	r = bl_args_add_file(args, bl_arg(args, "config"), &diag);
+	bl_diag_print(&diag, err);
+	bl_diag_done(&diag);
+	return r;
+}
+
 static int parse_and_run(const struct bl_command *command, int argc, char *const *argv, FILE *out,
 			 FILE *err)
 {
@@ -119,6 +133,9 @@ static int parse_and_run(const struct bl_command *command, int argc, char *const
 		bl_help_command(command, out);
 		return BL_EXIT_OK;
 	}
+	r = read_config_file(&args, err);
+	if (r < 0)
+		return BL_EXIT_USAGE;
 	cli.args = args;
 	return run_command(&cli);
 }

@@ -44,8 +44,9 @@ int bl_cli_client(struct bl_cli *cli, struct bl_client **ret, struct bl_err *err
 void bl_help_all(FILE *out);
 void bl_help_command(const struct bl_command *command, FILE *out);
 void bl_completion_bash(FILE *out);
-/* The section of the man page that the table makes. */
+/* The sections of the man pages that the table makes. */
 void bl_man_commands(FILE *out);
+void bl_man_options(const struct bl_command *command, FILE *out);
 /* Names the command that was probably meant, and all there are. */
 void bl_help_unknown_command(const char *name, FILE *out);
 

@@ -12,6 +12,8 @@ const struct bl_option bl_client_options[] = {
 };
 
 const struct bl_option bl_agent_options[] = {
+	{"config", 'c', BL_OPTION_STRING, "FILE",
+	 "YAML file with options by their long names; those of the command line come first"},
 	{"node-name", 0, BL_OPTION_STRING, "NAME", "name of this node (the host name)"},
 	{"cgroup", 0, BL_OPTION_STRING, "DIR",
 	 "cgroup whose sockets are served (root of the cgroup2 mount)"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands' section of docs/man/beeline.1.scd, in scdoc's language. */
+/* The sections of docs/man/ that follow from the table of commands, in scdoc's language. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -35,10 +35,16 @@ static void print_option(const struct bl_option *option, FILE *out)
 	fputs("\n\n", out);
 }
 
-static void print_command(const struct bl_command *command, FILE *out)
+void bl_man_options(const struct bl_command *command, FILE *out)
 {
 	const struct bl_option *option;
 
+	for (size_t i = 0; (option = bl_command_option(command, i)); i++)
+		print_option(option, out);
+}
+
+static void print_command(const struct bl_command *command, FILE *out)
+{
 	fprintf(out, "## %s\n\n*beeline %s* ", command->name, command->name);
 	fputs(bl_command_option(command, 0) ? "[_OPTION_]... " : "", out);
 	print_escaped(command->args, out);
@@ -50,8 +56,7 @@ static void print_command(const struct bl_command *command, FILE *out)
 		fputs(command->details, out);
 		fputs("```\n\n", out);
 	}
-	for (size_t i = 0; (option = bl_command_option(command, i)); i++)
-		print_option(option, out);
+	bl_man_options(command, out);
 }
 
 void bl_man_commands(FILE *out)

@@ -47,6 +47,7 @@ void bl_args_done(struct bl_args *args)
 	for (size_t i = 0; i < args->value_count; i++)
 		free(args->values[i].items);
 	free(args->words);
+	bl_arena_free(args->strings);
 	memset(args, 0, sizeof(*args));
 }
 
@@ -150,12 +151,13 @@ static int check_flag(struct bl_value *value, const char *text, struct bl_err *e
 	return 0;
 }
 
-static int set_value(struct bl_args *args, const struct bl_option *option, const char *text,
-		     struct bl_err *err)
+int bl_args_set(struct bl_args *args, const struct bl_option *option, const char *text,
+		struct bl_err *err)
 {
 	struct bl_value *value = find_value(args, option->name);
 	int r = 0;
 
+	value->given = true;
 	if (option->type == BL_OPTION_FLAG)
 		return check_flag(value, text, err);
 	if (option->type == BL_OPTION_INT)
@@ -224,7 +226,7 @@ static int parse_long(struct bl_args *args, struct scan *scan, const char *text,
 		if (r < 0)
 			return r;
 	}
-	return set_value(args, option, value, err);
+	return bl_args_set(args, option, value, err);
 }
 
 /* "-Aw", "-o yaml", "-oyaml", "-o=yaml" */
@@ -253,9 +255,9 @@ static int parse_letters(struct bl_args *args, struct scan *scan, const char *te
 				if (r < 0)
 					return r;
 			}
-			return set_value(args, option, value, err);
+			return bl_args_set(args, option, value, err);
 		}
-		r = set_value(args, option, NULL, err);
+		r = bl_args_set(args, option, NULL, err);
 		if (r < 0)
 			return r;
 	}

@@ -4,11 +4,13 @@
  * option; the parser checks it, so that a command reads values that are good already. Help, man
  * page and completion are made from the same rows.
  *
- * Values borrow from argv. Options may stand before, between and after the words; "--" ends them.
+ * Values borrow from argv, or from what bl_args_add_file() read. Options may stand before, between
+ * and after the words; "--" ends them.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 
 enum bl_option_type {
@@ -68,13 +70,14 @@ struct bl_command {
 	int (*run)(struct bl_cli *cli);                   /* enum bl_exit */
 };
 
-#define BL_OPTIONS_MAX 48 /* options of one command */
+#define BL_OPTIONS_MAX 64 /* options of one command */
 
 struct bl_value {
 	const struct bl_option *option;
 	const char **items; /* owned array of borrowed strings */
 	size_t count;
 	long number; /* of BL_OPTION_INT; of BL_OPTION_FLAG 0 or 1 */
+	bool given;  /* also as --name=false */
 };
 
 struct bl_args {
@@ -83,12 +86,23 @@ struct bl_args {
 	size_t value_count;
 	const char **words; /* owned array of borrowed strings */
 	size_t word_count;
-	bool help; /* --help or -h was given: nothing else was checked */
+	bool help;                /* --help or -h was given: nothing else was checked */
+	struct bl_arena *strings; /* owned: values that are not from argv; NULL: none */
 };
 
 /* Parses what follows the command's name. -EINVAL with the reason, -ENOMEM. */
 int bl_args_parse(const struct bl_command *command, int argc, char *const *argv,
 		  struct bl_args *ret, struct bl_err *err);
+/*
+ * Gives the options that the command line left alone the values of a file: a YAML mapping from long
+ * names to values, with a list where an option may be given several times. Options of another
+ * command of the table are left alone, so that one file serves all. Every problem goes to `diag`
+ * with its place. -EINVAL, -ENOMEM, or why the file cannot be read.
+ */
+int bl_args_add_file(struct bl_args *args, const char *path, struct bl_diag *diag);
+/* Checks one value as the command line does, and takes it. `text` NULL: a flag without a value. */
+int bl_args_set(struct bl_args *args, const struct bl_option *option, const char *text,
+		struct bl_err *err);
 void bl_args_done(struct bl_args *args);
 static inline void bl_args_done_p(struct bl_args *args)
 {
