@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The API at a TCP port: who may use it."""
+"""The API, and health alone, at TCP ports: who may use them."""
 
 import http.client
 import json
@@ -69,3 +69,26 @@ def test_a_port_that_is_taken_is_named(agent):
         refused = run(agent, "--api-listen", f"127.0.0.1:{port}")
     assert refused.returncode == 1
     assert f"cannot listen on port {port} of '127.0.0.1'" in refused.stderr
+
+
+def ask_health(port, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    answer = response.status, response.read().decode()
+    connection.close()
+    return answer
+
+
+def test_a_port_for_health_serves_everybody_and_nothing_else(agent):
+    port = free_port()
+    agent.start("--health-listen", f"127.0.0.1:{port}")
+    assert ask_health(port, "/livez") == (200, "ok\n")
+    assert ask_health(port, "/healthz", Host="node-a.example.org:10256")[0] == 200
+    assert ask_health(port, "/readyz")[0] == 200
+    assert "beeline_ready 1" in ask_health(port, "/metrics")[1]
+    for path in (SERVICES, "/beeline/v1/status", "/api", "/"):
+        status, answer = ask_health(port, path)
+        assert status == 404 and "this port serves /livez" in answer, path
+    nameless = run(agent, "--health-listen", "127.0.0.1")
+    assert nameless.returncode == 2 and "names no port" in nameless.stderr

@@ -514,8 +514,12 @@ static int make_servers(struct bl_agent *agent, struct bl_err *err)
 
 	for (size_t i = 0; r >= 0 && i < config->api_listen_count; i++)
 		r = bl_server_new_tcp(agent->loop, &config->api_listen[i].addr,
-				      config->api_listen[i].port, bl_rest_handle, agent,
-				      &agent->api_ports[i], err);
+				      config->api_listen[i].port, BL_SERVER_NO_PAGES,
+				      bl_rest_handle, agent, &agent->api_ports[i], err);
+	for (size_t i = 0; r >= 0 && i < config->health_listen_count; i++)
+		r = bl_server_new_tcp(agent->loop, &config->health_listen[i].addr,
+				      config->health_listen[i].port, BL_SERVER_OPEN,
+				      bl_rest_handle_health, agent, &agent->health_ports[i], err);
 	return r;
 }
 
@@ -571,6 +575,8 @@ static void agent_done(struct bl_agent *agent)
 {
 	for (size_t i = 0; i < BL_AGENT_API_LISTEN_MAX; i++)
 		agent->api_ports[i] = bl_server_free(agent->api_ports[i]);
+	for (size_t i = 0; i < BL_AGENT_HEALTH_LISTEN_MAX; i++)
+		agent->health_ports[i] = bl_server_free(agent->health_ports[i]);
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);

@@ -39,6 +39,7 @@ struct bl_packet_options {
 };
 
 #define BL_AGENT_API_LISTEN_MAX 4
+#define BL_AGENT_HEALTH_LISTEN_MAX 4
 #define BL_AGENT_DNS_LISTEN_MAX 8
 #define BL_AGENT_DNS_UPSTREAMS_MAX 4
 #define BL_AGENT_DNS_ALLOW_MAX 32
@@ -71,6 +72,9 @@ struct bl_agent_config {
 	/* Where the API is served besides, as plain HTTP; every port is given. */
 	struct bl_agent_endpoint api_listen[BL_AGENT_API_LISTEN_MAX];
 	size_t api_listen_count;
+	/* Where health and metrics alone are served, for everybody; every port is given. */
+	struct bl_agent_endpoint health_listen[BL_AGENT_HEALTH_LISTEN_MAX];
+	size_t health_listen_count;
 	bool api_open_to_network;          /* the addresses need not be loopback ones */
 	struct bl_prefix service_cidrs[2]; /* the first is the primary family */
 	size_t service_cidr_count;         /* 0: 10.96.0.0/16 and fd00:10:96::/112 */

@@ -396,3 +396,17 @@ void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, vo
 	if (!serve_objects(userdata, request, reply))
 		bl_rest_error(reply, 404, NULL, "there is nothing at '%.200s'", request->path);
 }
+
+void bl_rest_handle_health(const struct bl_request *request, struct bl_reply *reply, void *userdata)
+{
+	static const enum fixed_path paths[] = {PATH_LIVEZ, PATH_READYZ, PATH_HEALTHZ,
+						PATH_METRICS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (!strcmp(request->path, fixed_paths[paths[i]]))
+			return bl_rest_handle(request, reply, userdata);
+	bl_rest_error(reply, 404, NULL,
+		      "there is nothing at '%.200s': this port serves /livez, /readyz, /healthz "
+		      "and /metrics",
+		      request->path);
+}

@@ -14,6 +14,10 @@ struct json_object;
 /* For bl_server_new; userdata is the agent. */
 void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, void *userdata);
 
+/* Likewise, for a port that everybody may ask: health and metrics, nothing else. */
+void bl_rest_handle_health(const struct bl_request *request, struct bl_reply *reply,
+			   void *userdata);
+
 /* An object path, taken apart. */
 struct bl_rest_target {
 	enum bl_kind kind;

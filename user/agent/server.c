@@ -17,6 +17,7 @@
 struct bl_server {
 	sd_event *loop; /* borrowed */
 	char *path;     /* NULL: a TCP port */
+	enum bl_server_guard guard;
 	struct MHD_Daemon *daemon;
 	sd_event_source *io;
 	sd_event_source *timer;
@@ -287,7 +288,7 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 	struct bl_reply reply = {.code = 200, .content_type = "application/json"};
 	enum MHD_Result result;
 
-	if (!server->path && is_from_page(connection)) {
+	if (server->guard == BL_SERVER_NO_PAGES && is_from_page(connection)) {
 		reply.code = 403;
 		bl_status_error(&reply.body, 403, bl_status_reason(403),
 				"this port is not for web pages: no Origin is taken, and no Host "
@@ -420,14 +421,15 @@ int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void 
 }
 
 int bl_server_new_tcp(sd_event *loop, const struct bl_addr *addr, uint16_t port,
-		      bl_request_fn *handle, void *userdata, struct bl_server **ret,
-		      struct bl_err *err)
+		      enum bl_server_guard guard, bl_request_fn *handle, void *userdata,
+		      struct bl_server **ret, struct bl_err *err)
 {
 	_cleanup_(bl_server_free) struct bl_server *server = NULL;
 	int r = new_server(loop, handle, userdata, &server, err), fd;
 
 	if (r < 0)
 		return r;
+	server->guard = guard;
 	fd = bl_listen_tcp(addr, port, err);
 	if (fd < 0)
 		return fd;

@@ -46,11 +46,17 @@ struct bl_server;
 /* Makes the socket with mode 0600. -EADDRINUSE when somebody answers there already. */
 int bl_server_new(sd_event *loop, const char *path, bl_request_fn *handle, void *userdata,
 		  struct bl_server **ret, struct bl_err *err);
-/* At a TCP port, host order. Requests that a web page could have made somebody's browser send are
- * refused with 403: those with an Origin, and those whose Host is a name other than localhost. */
+enum bl_server_guard {
+	BL_SERVER_OPEN, /* what is served is for everybody */
+	/* Requests that a web page could have made somebody's browser send are refused with 403:
+	 * those with an Origin, and those whose Host is a name other than localhost. */
+	BL_SERVER_NO_PAGES,
+};
+
+/* At a TCP port, host order. */
 int bl_server_new_tcp(sd_event *loop, const struct bl_addr *addr, uint16_t port,
-		      bl_request_fn *handle, void *userdata, struct bl_server **ret,
-		      struct bl_err *err);
+		      enum bl_server_guard guard, bl_request_fn *handle, void *userdata,
+		      struct bl_server **ret, struct bl_err *err);
 /* Ends connections and removes the socket. Watchers of open streams are closed. */
 struct bl_server *bl_server_free(struct bl_server *server);
 BL_DEFINE_CLEANUP(struct bl_server *, bl_server_free);

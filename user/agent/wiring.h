@@ -57,8 +57,9 @@ struct bl_agent {
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
 	struct bl_server *server;
-	struct bl_server *api_ports[BL_AGENT_API_LISTEN_MAX]; /* NULL: not asked for */
-	struct bl_source *sources[BL_AGENT_SOURCES];          /* NULL: not used */
+	struct bl_server *api_ports[BL_AGENT_API_LISTEN_MAX];       /* NULL: not asked for */
+	struct bl_server *health_ports[BL_AGENT_HEALTH_LISTEN_MAX]; /* likewise */
+	struct bl_source *sources[BL_AGENT_SOURCES];                /* NULL: not used */
 	bool synced[BL_AGENT_SOURCES];
 	sd_event_source *settle; /* tries again what the state folder refused */
 };

@@ -143,18 +143,28 @@ static int read_config(const struct bl_cli *cli, struct bl_agent_config *ret, st
 	return r;
 }
 
-static int read_api_listen(const struct bl_args *args, struct bl_agent_config *config,
-			   struct bl_err *err)
+static int read_listen(const struct bl_args *args, const char *option, size_t max,
+		       struct bl_agent_endpoint *items, size_t *ret_count, struct bl_err *err)
 {
-	int r = bl_read_endpoints(args, "api-listen", ARRAY_SIZE(config->api_listen),
-				  config->api_listen, &config->api_listen_count, err);
+	int r = bl_read_endpoints(args, option, max, items, ret_count, err);
 
-	for (size_t i = 0; r == 0 && i < config->api_listen_count; i++)
-		if (!config->api_listen[i].port)
+	for (size_t i = 0; r == 0 && i < *ret_count; i++)
+		if (!items[i].port)
 			return bl_err_set(err, -EINVAL,
-					  "option '--api-listen': '%s' names no port; say "
-					  "ADDRESS:PORT",
-					  bl_arg_list(args, "api-listen")->items[i]);
+					  "option '--%s': '%s' names no port; say ADDRESS:PORT",
+					  option, bl_arg_list(args, option)->items[i]);
+	return r;
+}
+
+static int read_ports(const struct bl_args *args, struct bl_agent_config *config,
+		      struct bl_err *err)
+{
+	int r = read_listen(args, "api-listen", ARRAY_SIZE(config->api_listen), config->api_listen,
+			    &config->api_listen_count, err);
+
+	if (r == 0)
+		r = read_listen(args, "health-listen", ARRAY_SIZE(config->health_listen),
+				config->health_listen, &config->health_listen_count, err);
 	config->api_open_to_network = bl_arg_flag(args, "api-open-to-network");
 	return r;
 }
@@ -167,7 +177,7 @@ int bl_cmd_agent(struct bl_cli *cli)
 	if (read_config(cli, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0 ||
-	    read_api_listen(&cli->args, &config, &err) < 0)
+	    read_ports(&cli->args, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	config.manifests = bl_arg(&cli->args, "manifests");
 	config.no_probes = bl_arg_flag(&cli->args, "no-probes");

@@ -83,6 +83,9 @@ static const struct bl_option run_options[] = {
 	 "serve the API there, too, as plain HTTP: for kubectl; whoever reaches the port may "
 	 "change "
 	 "everything, so the address is a loopback one"},
+	{"health-listen", 0, BL_OPTION_LIST, "ADDRESS:PORT",
+	 "serve /healthz, /livez, /readyz and /metrics there to everybody, as kube-proxy does at "
+	 "port 10256"},
 	{"api-open-to-network", 0, BL_OPTION_FLAG, NULL, "let --api-listen take other addresses"},
 	{"cri-socket", 0, BL_OPTION_STRING, "PATH",
 	 "socket of containerd or CRI-O, which runs the exec probes of its containers"},
