@@ -35,6 +35,8 @@ struct bl_kube_exec {
 	char *api_version;  /* "client.authentication.k8s.io/v1" or "/v1beta1" */
 	char *install_hint; /* may be NULL */
 	bool provide_cluster_info;
+	uint64_t timeout_ms;  /* 0: 60 s */
+	char *cluster_config; /* JSON of the extension for plugins; may be NULL */
 };
 
 struct bl_kube_config {
@@ -56,6 +58,9 @@ static inline void bl_kube_config_done_p(struct bl_kube_config *config)
 {
 	bl_kube_config_done(config);
 }
+
+/* A deep copy. -ENOMEM. */
+int bl_kube_config_copy(const struct bl_kube_config *config, struct bl_kube_config *ret);
 
 /*
  * The current context of a kubeconfig file, or the one named. Paths in it are relative to its
