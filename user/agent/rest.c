@@ -4,11 +4,9 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include "agent/status_error.h"
-#include "agent/version.h"
 #include "model/codec.h"
 
 #define CORE "/api/v1"
@@ -138,7 +136,21 @@ static bool is_true(const char *text)
 	return text && (!strcmp(text, "1") || !strcmp(text, "true"));
 }
 
-static void not_allowed(struct bl_reply *reply, const char *allow)
+enum bl_media bl_rest_media(const struct bl_request *request, struct bl_reply *reply,
+			    unsigned int offered)
+{
+	const char *wish = bl_request_header(request, "Accept");
+	enum bl_media media = bl_accept(wish, offered);
+
+	if (media == BL_MEDIA_NONE)
+		bl_rest_error(reply, 406, NULL,
+			      "nothing of '%.200s' can be answered with: this path has JSON", wish);
+	else
+		reply->content_type = bl_media_type(media);
+	return media;
+}
+
+void bl_rest_not_allowed(struct bl_reply *reply, const char *allow)
 {
 	bl_rest_error(reply, 405, NULL, "this path takes %s", allow);
 	reply->allow = allow;
@@ -157,7 +169,7 @@ static void serve_collection(struct bl_agent *agent, const struct bl_request *re
 	} else if (!strcmp(request->method, "POST") && (target->ns[0] || !namespaced)) {
 		bl_rest_create(agent, request, target, reply);
 	} else {
-		not_allowed(reply, target->ns[0] || !namespaced ? "GET, POST" : "GET");
+		bl_rest_not_allowed(reply, target->ns[0] || !namespaced ? "GET, POST" : "GET");
 	}
 }
 
@@ -173,97 +185,7 @@ static void serve_object(struct bl_agent *agent, const struct bl_request *reques
 	else if (!strcmp(request->method, "DELETE"))
 		bl_rest_delete(agent, request, target, reply);
 	else
-		not_allowed(reply, "GET, PUT, PATCH, DELETE");
-}
-
-static struct json_object *strings(const char *const *items, size_t count)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_object_array_add(list, json_object_new_string(items[i]));
-	return list;
-}
-
-static void serve_version(struct bl_reply *reply)
-{
-	struct json_object *json = json_object_new_object();
-	struct utsname host;
-	char platform[160];
-
-	(void)uname(&host);
-	(void)snprintf(platform, sizeof(platform), "linux/%s",
-		       !strcmp(host.machine, "x86_64")    ? "amd64"
-		       : !strcmp(host.machine, "aarch64") ? "arm64"
-							  : host.machine);
-	/* kubectl compares these with its own version: the API that is spoken is the one of 1.36.
-	 */
-	json_object_object_add(json, "major", json_object_new_string("1"));
-	json_object_object_add(json, "minor", json_object_new_string("36"));
-	json_object_object_add(json, "gitVersion",
-			       json_object_new_string("v1.36.0+beeline-" BL_VERSION));
-	json_object_object_add(json, "platform", json_object_new_string(platform));
-	bl_rest_json(reply, 200, json);
-}
-
-static void serve_api(struct bl_reply *reply)
-{
-	static const char *const versions[] = {"v1"};
-	struct json_object *json = json_object_new_object();
-
-	json_object_object_add(json, "kind", json_object_new_string("APIVersions"));
-	json_object_object_add(json, "versions", strings(versions, 1));
-	bl_rest_json(reply, 200, json);
-}
-
-static void serve_apis(struct bl_reply *reply)
-{
-	struct json_object *json = json_object_new_object(), *groups = json_object_new_array();
-	struct json_object *group = json_object_new_object(), *version = json_object_new_object();
-	struct json_object *versions = json_object_new_array();
-
-	json_object_object_add(version, "groupVersion",
-			       json_object_new_string(DISCOVERY_GROUP "/v1"));
-	json_object_object_add(version, "version", json_object_new_string("v1"));
-	json_object_array_add(versions, json_object_get(version));
-	json_object_object_add(group, "name", json_object_new_string(DISCOVERY_GROUP));
-	json_object_object_add(group, "versions", versions);
-	json_object_object_add(group, "preferredVersion", version);
-	json_object_array_add(groups, group);
-	json_object_object_add(json, "kind", json_object_new_string("APIGroupList"));
-	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
-	json_object_object_add(json, "groups", groups);
-	bl_rest_json(reply, 200, json);
-}
-
-static struct json_object *resource_of(const struct bl_kind_info *info)
-{
-	static const char *const verbs[] = {"create", "delete", "get",  "list",
-					    "patch",  "update", "watch"};
-	struct json_object *resource = json_object_new_object();
-
-	json_object_object_add(resource, "name", json_object_new_string(info->plural));
-	json_object_object_add(resource, "singularName", json_object_new_string(info->singular));
-	json_object_object_add(resource, "namespaced", json_object_new_boolean(info->namespaced));
-	json_object_object_add(resource, "kind", json_object_new_string(info->kind));
-	json_object_object_add(resource, "verbs", strings(verbs, ARRAY_SIZE(verbs)));
-	if (info->short_name)
-		json_object_object_add(resource, "shortNames", strings(&info->short_name, 1));
-	return resource;
-}
-
-static void serve_resources(struct bl_reply *reply, const char *version)
-{
-	struct json_object *json = json_object_new_object(), *list = json_object_new_array();
-
-	for (int i = 0; i < BL_KIND_COUNT; i++)
-		if (!strcmp(bl_kind_info((enum bl_kind)i)->api_version, version))
-			json_object_array_add(list, resource_of(bl_kind_info((enum bl_kind)i)));
-	json_object_object_add(json, "kind", json_object_new_string("APIResourceList"));
-	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
-	json_object_object_add(json, "groupVersion", json_object_new_string(version));
-	json_object_object_add(json, "resources", list);
-	bl_rest_json(reply, 200, json);
+		bl_rest_not_allowed(reply, "GET, PUT, PATCH, DELETE");
 }
 
 static void serve_livez(struct bl_reply *reply)
@@ -273,11 +195,6 @@ static void serve_livez(struct bl_reply *reply)
 }
 
 enum fixed_path {
-	PATH_VERSION,
-	PATH_API,
-	PATH_APIS,
-	PATH_CORE,
-	PATH_DISCOVERY,
 	PATH_LIVEZ,
 	PATH_READYZ,
 	PATH_HEALTHZ,
@@ -295,11 +212,6 @@ enum fixed_path {
 };
 
 static const char *const fixed_paths[PATH_COUNT] = {
-	[PATH_VERSION] = "/version",
-	[PATH_API] = "/api",
-	[PATH_APIS] = "/apis",
-	[PATH_CORE] = CORE,
-	[PATH_DISCOVERY] = DISCOVERY,
 	[PATH_LIVEZ] = "/livez",
 	[PATH_READYZ] = "/readyz",
 	[PATH_HEALTHZ] = "/healthz",
@@ -319,16 +231,6 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 			const struct bl_request *request, struct bl_reply *reply)
 {
 	switch (path) {
-	case PATH_VERSION:
-		return serve_version(reply);
-	case PATH_API:
-		return serve_api(reply);
-	case PATH_APIS:
-		return serve_apis(reply);
-	case PATH_CORE:
-		return serve_resources(reply, "v1");
-	case PATH_DISCOVERY:
-		return serve_resources(reply, DISCOVERY_GROUP "/v1");
 	case PATH_LIVEZ:
 		return serve_livez(reply);
 	case PATH_READYZ:
@@ -388,11 +290,13 @@ void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, vo
 		if (strcmp(request->path, fixed_paths[i]))
 			continue;
 		if (strcmp(request->method, "GET"))
-			not_allowed(reply, "GET");
+			bl_rest_not_allowed(reply, "GET");
 		else
 			serve_fixed(userdata, (enum fixed_path)i, request, reply);
 		return;
 	}
+	if (bl_rest_document(request, reply))
+		return;
 	if (!serve_objects(userdata, request, reply))
 		bl_rest_error(reply, 404, NULL, "there is nothing at '%.200s'", request->path);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The paths of docs/api.md: from a request to an answer. rest.c finds the route, rest_read.c and
- * rest_write.c serve objects as Kubernetes does, own.c, status.c and metrics.c what is beeline's.
+ * rest_write.c serve objects and rest_documents.c what there is, as Kubernetes does, own.c,
+ * status.c and metrics.c what is beeline's.
  */
 #ifndef AGENT_REST_H
 #define AGENT_REST_H
 
 #include "agent/server.h"
 #include "agent/wiring.h"
+#include "api/accept.h"
 
 struct json_object;
 
@@ -41,6 +43,9 @@ void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
 void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply);
 
+/* Answers of rest_documents.c: discovery and OpenAPI. False: the path is none of theirs. */
+bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);
+
 /* Answers of own.c, status.c and metrics.c. */
 void bl_own_healthz(struct bl_agent *agent, struct bl_reply *reply);
 void bl_own_readyz(struct bl_agent *agent, struct bl_reply *reply);
@@ -63,6 +68,11 @@ void bl_metrics_reply(struct bl_agent *agent, struct bl_reply *reply);
 /* Shared. The reply gets a Status object; the format is the message. */
 void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_rest_target *target,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* What to answer with; BL_MEDIA_NONE when the reply has become a 406. */
+enum bl_media bl_rest_media(const struct bl_request *request, struct bl_reply *reply,
+			    unsigned int offered);
+/* 405; `allow` is static and names the methods. */
+void bl_rest_not_allowed(struct bl_reply *reply, const char *allow);
 /* Takes the tree. */
 void bl_rest_json(struct bl_reply *reply, unsigned int code, struct json_object *json);
 void bl_rest_object(struct bl_reply *reply, unsigned int code, const struct bl_object *object);

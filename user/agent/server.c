@@ -52,6 +52,13 @@ const char *bl_request_query(const struct bl_request *request, const char *key)
 				   : NULL;
 }
 
+const char *bl_request_header(const struct bl_request *request, const char *name)
+{
+	return request->connection
+		       ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
+		       : NULL;
+}
+
 /* The library says when it wants to be called again without any event. */
 static void arm_timer(struct bl_server *server)
 {
@@ -238,6 +245,8 @@ static enum MHD_Result send_reply(struct bl_server *server, struct MHD_Connectio
 		return MHD_NO; /* no memory even for an error: the connection closes */
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+	if (reply->etag[0])
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, reply->etag);
 	if (reply->allow)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow);
 	result = MHD_queue_response(connection, reply->code, response);
@@ -272,22 +281,34 @@ static bool is_from_page(struct MHD_Connection *connection)
 	       (host && !is_own_host(host));
 }
 
+/* Who has the document already is told so, and no more. */
+static void shorten(const struct bl_request *request, struct bl_reply *reply)
+{
+	const char *known = bl_request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+	if (!reply->etag[0] || !known || !strstr(known, reply->etag))
+		return;
+	bl_buf_done(&reply->body);
+	reply->body = (struct bl_buf){0};
+	bl_buf_add_str(&reply->body, "");
+	reply->code = MHD_HTTP_NOT_MODIFIED;
+}
+
 static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *connection,
 			      const char *path, const char *method, const struct pending *pending)
 {
-	const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-						       MHD_HTTP_HEADER_CONTENT_TYPE);
 	struct bl_request request = {
 		.method = method,
 		.path = path,
 		.body = pending->body.data ? pending->body.data : "",
 		.body_len = pending->body.len,
-		.content_type = type ? type : "",
 		.connection = connection,
 	};
+	const char *type = bl_request_header(&request, MHD_HTTP_HEADER_CONTENT_TYPE);
 	struct bl_reply reply = {.code = 200, .content_type = "application/json"};
 	enum MHD_Result result;
 
+	request.content_type = type ? type : "";
 	if (server->guard == BL_SERVER_NO_PAGES && is_from_page(connection)) {
 		reply.code = 403;
 		bl_status_error(&reply.body, 403, bl_status_reason(403),
@@ -311,6 +332,7 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 		reply.code = 500;
 		bl_status_error(&reply.body, 500, bl_status_reason(500), "no memory", NULL, NULL);
 	}
+	shorten(&request, &reply);
 	result = send_reply(server, connection, &reply);
 	bl_buf_done(&reply.body);
 	return result;

@@ -29,10 +29,14 @@ struct bl_request {
 /* Value of a query parameter; NULL: absent. */
 const char *bl_request_query(const struct bl_request *request, const char *key);
 
+/* Value of a header; NULL: absent. */
+const char *bl_request_header(const struct bl_request *request, const char *name);
+
 struct bl_reply {
 	unsigned int code;
 	const char *content_type; /* static */
 	const char *allow;        /* static, with 405; NULL: no such header */
+	char etag[24];            /* with quotes; a client that has it gets 304; "": none */
 	struct bl_buf body;
 	struct bl_watcher *watcher; /* a stream instead of a body; taken by the server */
 	unsigned int timeout_s;     /* of the stream; 0: none */

@@ -20,6 +20,7 @@ const char *bl_status_reason(unsigned int code)
 		{403, "Forbidden"},
 		{404, "NotFound"},
 		{405, "MethodNotAllowed"},
+		{406, "NotAcceptable"},
 		{409, "Conflict"},
 		{410, "Expired"},
 		{413, "RequestEntityTooLarge"},

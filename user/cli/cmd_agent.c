@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "api/json.h"
 #include "base/cleanup.h"
 #include "cli/client.h"
 #include "cli/dns_options.h"
-#include "cli/json.h"
 #include "cli/network_options.h"
 #include "cli/resource.h"
 

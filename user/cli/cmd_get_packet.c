@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "api/json.h"
 #include "base/cleanup.h"
 #include "cli/client.h"
 #include "cli/get_packet.h"
 #include "cli/grid.h"
-#include "cli/json.h"
 #include "cli/print.h"
 
 struct column {

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/age.h"
 #include "base/cleanup.h"
-#include "cli/age.h"
 #include "cli/client.h"
 #include "cli/elastic.h"
 #include "cli/print.h"

@@ -3,9 +3,9 @@
 
 #include <json-c/json.h>
 
+#include "api/json.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/json.h"
 
 int bl_cmd_version(struct bl_cli *cli)
 {

@@ -6,7 +6,7 @@
 #ifndef CLI_DESCRIBE_H
 #define CLI_DESCRIBE_H
 
-#include "cli/json.h"
+#include "api/json.h"
 #include "model/object.h"
 
 /* What is shown of an object beside itself. Trees are borrowed and may be NULL. */

@@ -2,8 +2,8 @@
 /* A Pod and a Node in words: what concerns Services, in kubectl's layout. */
 #include <inttypes.h>
 
-#include "cli/age.h"
-#include "cli/columns.h"
+#include "api/age.h"
+#include "api/columns.h"
 #include "cli/describe.h"
 
 static void add_ports(struct json_object *ports, const char *title, const char *field,

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/age.h"
+#include "api/age.h"
 #include "cli/describe.h"
 #include "model/decode.h"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/columns.h"
+#include "api/columns.h"
 #include "cli/describe.h"
 
 /* "Title: value", left out when there is no value. */

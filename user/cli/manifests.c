@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/json.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "cli/json.h"
 #include "model/codec.h"
 
 #define DEPTH_MAX 16

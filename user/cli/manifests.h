@@ -4,8 +4,8 @@
 #ifndef CLI_MANIFESTS_H
 #define CLI_MANIFESTS_H
 
+#include "api/json.h"
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "model/object.h"
 
 /*

@@ -8,7 +8,7 @@
 #ifndef CLI_MERGE_H
 #define CLI_MERGE_H
 
-#include "cli/json.h"
+#include "api/json.h"
 
 #define BL_ANNOTATION_LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 

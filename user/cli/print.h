@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/columns.h"
+#include "api/columns.h"
 #include "cli/grid.h"
 #include "cli/resource.h"
 

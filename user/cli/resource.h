@@ -6,8 +6,8 @@
 #ifndef CLI_RESOURCE_H
 #define CLI_RESOURCE_H
 
+#include "api/json.h"
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "model/object.h"
 
 struct bl_target {

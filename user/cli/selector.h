@@ -3,8 +3,8 @@
 #ifndef CLI_SELECTOR_H
 #define CLI_SELECTOR_H
 
+#include "api/json.h"
 #include "base/err.h"
-#include "cli/json.h"
 
 /* -EINVAL for anything but equalities, -ENOMEM. The caller owns the tree. */
 int bl_selector_to_json(const char *text, struct json_object **ret, struct bl_err *err);

@@ -3,7 +3,7 @@
 #ifndef CLI_STATUS_H
 #define CLI_STATUS_H
 
-#include "cli/json.h"
+#include "api/json.h"
 
 /* Ready, last change applied, hooks not known to be out of force, no error among the problems. */
 bool bl_status_is_healthy(struct json_object *status);

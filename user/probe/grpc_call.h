@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "probe/protobuf.h"
+#include "base/protobuf.h"
 
 #define BL_GRPC_OK 0
 #define BL_GRPC_DEADLINE_EXCEEDED 4

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/json.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "cli/json.h"
 
 #define GOLDEN_MAX (1u << 20)
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/age.h"
 #include "base/cleanup.h"
-#include "cli/age.h"
 #include "cli/merge.h"
 #include "cli/resource.h"
 #include "cli/selector.h"

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "api/age.h"
+#include "api/columns.h"
 #include "base/cleanup.h"
-#include "cli/age.h"
-#include "cli/columns.h"
 #include "model/decode.h"
 
 struct counts {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * As much of protobuf's wire format as two calls need. The reader takes a message piece by piece
- * and keeps nothing but the whole numbers of the first fields; strings and messages inside are
- * skipped, however long they are.
+ * As much of protobuf's wire format as calls of other programs and documents for kubectl need. The
+ * reader takes a message piece by piece and keeps nothing but the whole numbers of the first
+ * fields; strings and messages inside are skipped, however long they are.
  */
-#ifndef PROBE_PROTOBUF_H
-#define PROBE_PROTOBUF_H
+#ifndef BASE_PROTOBUF_H
+#define BASE_PROTOBUF_H
 
 #include "base/buf.h"
 
@@ -13,6 +13,8 @@
 
 void bl_pb_add_number(struct bl_buf *buf, uint32_t field, uint64_t value);
 void bl_pb_add_string(struct bl_buf *buf, uint32_t field, const char *text);
+/* A message inside; an empty one is there, too. A failure of `inner` is one of `buf`. */
+void bl_pb_add_message(struct bl_buf *buf, uint32_t field, const struct bl_buf *inner);
 
 #define BL_PB_FIELDS 8
 

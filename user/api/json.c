@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/json.h"
+#include "api/json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -118,4 +118,20 @@ int bl_json_add_str(struct json_object *parent, const char *key, const char *tex
 int bl_json_add_int(struct json_object *parent, const char *key, int64_t number)
 {
 	return bl_json_add_take(parent, key, json_object_new_int64(number));
+}
+
+void bl_json_set(struct json_object *parent, const char *key, struct json_object *value)
+{
+	(void)bl_json_add_take(parent, key, value);
+}
+
+void bl_json_set_str(struct json_object *parent, const char *key, const char *text)
+{
+	(void)bl_json_add_str(parent, key, text);
+}
+
+void bl_json_push(struct json_object *array, struct json_object *value)
+{
+	if (value && json_object_array_add(array, value) < 0)
+		(void)json_object_put(value);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/age.h"
+#include "api/age.h"
 
 #include <inttypes.h>
 #include <time.h>

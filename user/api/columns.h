@@ -3,12 +3,12 @@
  * The columns of `get`, one table of rows a kind: the same heads and the same words in them as
  * kubectl's. They read the JSON of an API server, so they work for any that speaks it.
  */
-#ifndef CLI_COLUMNS_H
-#define CLI_COLUMNS_H
+#ifndef API_COLUMNS_H
+#define API_COLUMNS_H
 
 #include <stdint.h>
 
-#include "cli/json.h"
+#include "api/json.h"
 #include "model/object.h"
 
 struct bl_view {

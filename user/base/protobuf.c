@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "probe/protobuf.h"
+#include "base/protobuf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,13 +29,22 @@ void bl_pb_add_number(struct bl_buf *buf, uint32_t field, uint64_t value)
 	add_varint(buf, value);
 }
 
-void bl_pb_add_string(struct bl_buf *buf, uint32_t field, const char *text)
+static void add_bytes(struct bl_buf *buf, uint32_t field, const void *bytes, size_t len)
 {
-	size_t len = strlen(text);
-
 	add_varint(buf, (uint64_t)field << 3 | WIRE_BYTES);
 	add_varint(buf, len);
-	bl_buf_add(buf, text, len);
+	bl_buf_add(buf, bytes, len);
+}
+
+void bl_pb_add_string(struct bl_buf *buf, uint32_t field, const char *text)
+{
+	add_bytes(buf, field, text, strlen(text));
+}
+
+void bl_pb_add_message(struct bl_buf *buf, uint32_t field, const struct bl_buf *inner)
+{
+	buf->failed = buf->failed || inner->failed;
+	add_bytes(buf, field, inner->data ? inner->data : "", inner->len);
 }
 
 static int take_key(struct bl_pb_reader *reader, uint64_t key)

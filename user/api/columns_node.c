@@ -2,7 +2,7 @@
 /* Columns of Node. */
 #include <string.h>
 
-#include "cli/columns.h"
+#include "api/columns.h"
 
 #define ROLE_PREFIX "node-role.kubernetes.io/"
 #define ROLE_LABEL "kubernetes.io/role"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Columns of Service, Endpoints, EndpointSlice and Namespace. */
-#include "cli/columns.h"
+#include "api/columns.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/age.h"
 #include "base/cleanup.h"
-#include "cli/age.h"
 
 #define SHORT_LIST 3
 #define LOAD_BALANCER_WIDTH 16

@@ -4,8 +4,8 @@
  * leads nowhere, or to another type, gives NULL or the fallback. Everything is borrowed from the
  * tree.
  */
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef API_JSON_H
+#define API_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,5 +47,11 @@ int bl_json_add_str(struct json_object *parent, const char *key, const char *tex
 int bl_json_add_int(struct json_object *parent, const char *key, int64_t number);
 /* Takes `value`, also on failure; NULL is a failed allocation. */
 int bl_json_add_take(struct json_object *parent, const char *key, struct json_object *value);
+
+/* For documents that are made in one go. They take `value`; what there is no memory for is left
+ * out, and so is a NULL. */
+void bl_json_set(struct json_object *parent, const char *key, struct json_object *value);
+void bl_json_set_str(struct json_object *parent, const char *key, const char *text);
+void bl_json_push(struct json_object *array, struct json_object *value);
 
 #endif

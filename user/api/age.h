@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Spans of time as kubectl writes them. */
-#ifndef CLI_AGE_H
-#define CLI_AGE_H
+#ifndef API_AGE_H
+#define API_AGE_H
 
 #include <stdint.h>
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the API offers, one row a resource: the kinds of the model, and Events, which the agent
+ * tells but does not store. Discovery documents and OpenAPI follow from the rows.
+ */
+#ifndef API_RESOURCES_H
+#define API_RESOURCES_H
+
+#include "model/schema.h"
+
+struct bl_api_resource {
+	const char *group;         /* "" is the core group */
+	const char *group_version; /* "v1", "discovery.k8s.io/v1" */
+	const char *kind;
+	const char *plural;
+	const char *singular;
+	const char *short_name; /* NULL: none */
+	const char *category;   /* "all", or NULL */
+	bool namespaced;
+	bool read_only;
+	const struct bl_type *type;
+	const char *help;
+};
+
+/* False behind the last row. */
+bool bl_api_resource(size_t index, struct bl_api_resource *ret);
+
+/* The groups in the order of discovery; NULL behind the last. A group has one version. */
+const char *bl_api_group_version(size_t index);
+
+/* Fields of an Event (events.k8s.io does not exist here). */
+extern const struct bl_type bl_type_api_event;
+
+#endif
