@@ -15,6 +15,7 @@ DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"],
         "clusterIPs": [VIP, VIP6]}
 PORTS = ({**HTTP, "name": "http", "nodePort": NODE_PORT},
          {**UDP, "name": "echo", "nodePort": UDP_NODE_PORT})
+LOCAL = {"externalTrafficPolicy": "Local"}
 REFUSED, TIMED_OUT = 7, 28  # exit codes of curl
 
 # One datagram from a socket of its own; what came back, or why nothing did.

@@ -9,10 +9,9 @@ from lab import system
 from lab.traffic import RemoteSocket, fetch
 from objects import (GONE_TERMINATING, NODE_PORT, READY, SERVING_TERMINATING, UNREADY, WEB,
                      put_slice)
-from outside import (BALANCER, EXTERNAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask, outcome, outcomes,
+from outside import (BALANCER, EXTERNAL, LOCAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask, outcome, outcomes,
                      put_node_port, url, wait_for, where)
 
-LOCAL = {"externalTrafficPolicy": "Local"}
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 
 

@@ -115,6 +115,8 @@ static void on_ready(void *userdata)
 	/* Not before: the canary frontend of adopted maps leads to the agent before us. */
 	if (agent->canary && agent->settings.config.cgroup)
 		bl_canary_start(agent->canary, agent->settings.config.cgroup);
+	if (agent->announcing)
+		bl_announcing_start(agent->announcing);
 	bl_log(BL_LOG_INFO,
 	       "ready after %.0f ms: maps and programs %.0f, reading %.0f, taking in %.0f, plan "
 	       "%.0f, filling maps %.0f",
@@ -372,6 +374,14 @@ static int make_canary(struct bl_agent *agent, struct bl_canary_frontend *ret, s
 			     &ret->backend, &ret->backend_port, err);
 }
 
+static void on_devices(void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	if (agent->announcing)
+		bl_announcing_renew(agent->announcing);
+}
+
 static int make_devices(struct bl_agent *agent, struct bl_err *err)
 {
 	const struct bl_packet_options *packet = &agent->settings.config.packet;
@@ -382,9 +392,32 @@ static int make_devices(struct bl_agent *agent, struct bl_err *err)
 		.names = packet->devices,
 		.count = packet->device_count,
 		.mode = (enum bl_xdp_mode)packet->xdp_mode,
+		.changed = on_devices,
+		.userdata = agent,
 	};
 
 	return bl_devices_new(&config, &agent->devices, err);
+}
+
+static int make_announcing(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_announcing_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.problems = agent->problems,
+		.node = agent->node,
+		.devices = agent->devices,
+		.prefixes = packet->pools,
+		.prefix_count = packet->pool_count,
+	};
+	int r;
+
+	if (!packet->pool_count || !packet->device_count || packet->pool_unspoken ||
+	    agent->settings.config.dry_run)
+		return 0;
+	r = bl_announcing_new(&config, &agent->announcing);
+	return r < 0 ? bl_err_set(err, r, "cannot announce addresses: %s", strerror(-r)) : 0;
 }
 
 static const struct bl_local_node *node_facts(void *userdata)
@@ -561,6 +594,8 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_devices(agent, err);
 	if (r >= 0)
+		r = make_announcing(agent, err);
+	if (r >= 0)
 		r = make_health_check(agent, err);
 	if (r >= 0)
 		r = make_probing(agent, err);
@@ -581,6 +616,7 @@ static void agent_done(struct bl_agent *agent)
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
 	bl_health_check_free(agent->health_check);
+	bl_announcing_free(agent->announcing);
 	bl_devices_free(agent->devices);
 	bl_agent_dns_free(agent->dns);
 	bl_probing_free(agent->probing);

@@ -35,7 +35,9 @@ struct bl_packet_options {
 	struct bl_prefix node_port_prefixes[BL_AGENT_PREFIXES];
 	size_t node_port_prefix_count; /* 0: all addresses of the node */
 	struct bl_prefix pools[BL_AGENT_PREFIXES];
-	size_t pool_count; /* 0: load-balancer addresses come from elsewhere */
+	size_t pool_count;  /* 0: load-balancer addresses come from elsewhere */
+	bool pool_shared;   /* other agents read the same manifests */
+	bool pool_unspoken; /* ARP and neighbour discovery for the pools are others' business */
 };
 
 #define BL_AGENT_API_LISTEN_MAX 4

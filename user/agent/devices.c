@@ -19,6 +19,8 @@ struct bl_devices {
 	struct bl_datapath *datapath;
 	struct bl_problems *problems;
 	enum bl_xdp_mode mode;
+	void (*changed)(void *userdata);
+	void *userdata;
 	struct bl_device_view *views;
 	size_t count;
 	int fd;
@@ -118,8 +120,10 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer;
 	(void)usec;
 	/* Heard nothing for long, or something about links and addresses. */
-	if (!devices->waiting || devices->links_changed)
+	if (!devices->waiting || devices->links_changed) {
 		refresh_all(devices);
+		devices->changed(devices->userdata);
+	}
 	if (devices->waiting)
 		renew_next_hops(devices);
 	devices->waiting = false;
@@ -218,6 +222,8 @@ int bl_devices_new(const struct bl_devices_config *config, struct bl_devices **r
 	devices->datapath = config->datapath;
 	devices->problems = config->problems;
 	devices->mode = config->mode;
+	devices->changed = config->changed;
+	devices->userdata = config->userdata;
 	r = copy_names(devices, config, err);
 	/* Listening first: nothing that happens meanwhile is missed. */
 	if (r == 0 && devices->count)

@@ -22,6 +22,8 @@ struct bl_devices_config { /* borrowed, but for the names */
 	const char *const *names;
 	size_t count; /* 0: what other runs left on devices is taken off */
 	enum bl_xdp_mode mode;
+	void (*changed)(void *userdata); /* links or addresses may have; not during the new */
+	void *userdata;
 };
 
 /* -EINVAL for a name that no device can have. A device that is missing or held by another program

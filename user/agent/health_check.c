@@ -83,6 +83,22 @@ int bl_health_check_count(const struct bl_store *store, const struct bl_local_no
 	return 0;
 }
 
+int bl_health_check_serves(const struct bl_store *store, const struct bl_local_node *node,
+			   const struct bl_service *service, bool *ret)
+{
+	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
+	bool serves = false;
+	int r = bl_resolve_endpoints_on(store, node, service, &view);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < view->count; i++)
+		serves |= (view->items[i].ready || view->items[i].serving) &&
+			  is_here(node, &view->items[i]);
+	*ret = serves;
+	return 0;
+}
+
 const char *bl_health_check_leaving(const struct bl_store *store, const char *node_name)
 {
 	const struct bl_object *object = bl_store_find(store, BL_KIND_NODE, NULL, node_name);

@@ -34,6 +34,10 @@ uint16_t bl_health_check_port(const struct bl_service *service);
 /* Endpoints of the Service that are ready and on this node, each address once. */
 int bl_health_check_count(const struct bl_store *store, const struct bl_local_node *node,
 			  const struct bl_service *service, size_t *ret);
+/* Does an endpoint on this node serve clients of the Local policy: ready, or else terminating and
+ * still serving? */
+int bl_health_check_serves(const struct bl_store *store, const struct bl_local_node *node,
+			   const struct bl_service *service, bool *ret);
 /* Why load balancers should leave this node: it is being deleted, or about to be; NULL: no
  * reason. */
 const char *bl_health_check_leaving(const struct bl_store *store, const char *node_name);

@@ -84,6 +84,32 @@ static struct json_object *devices(const struct bl_agent *agent)
 	return list;
 }
 
+static struct json_object *announced(const struct bl_agent *agent)
+{
+	struct json_object *list = json_object_new_array();
+	_cleanup_free_ struct bl_announced *items = NULL;
+	size_t count = 0;
+
+	/* Without memory for the list the rest of the status is still worth showing. */
+	if (agent->announcing && bl_announcing_list(agent->announcing, &items, &count) < 0)
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *mac = items[i].view.holder;
+		struct json_object *item = json_object_new_object();
+		char text[BL_ADDR_TEXT];
+
+		add_text(item, "address", bl_addr_format(&items[i].view.address, text));
+		add_text(item, "namespace", items[i].ns);
+		add_text(item, "service", items[i].name);
+		add_text(item, "state", bl_claim_state_name(items[i].view.state));
+		(void)snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+			       mac[2], mac[3], mac[4], mac[5]);
+		add_text(item, "holder", strcmp(text, "00:00:00:00:00:00") ? text : NULL);
+		json_object_array_add(list, item);
+	}
+	return list;
+}
+
 static struct json_object *hooks(const struct bl_agent *agent)
 {
 	struct json_object *json = json_object_new_object();
@@ -312,6 +338,7 @@ void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
 	add_identity(json, agent, stats->ready);
 	json_object_object_add(json, "datapath", datapath(agent));
 	json_object_object_add(json, "devices", devices(agent));
+	json_object_object_add(json, "announced", announced(agent));
 	json_object_object_add(json, "hooks", hooks(agent));
 	json_object_object_add(json, "counts", counts(agent));
 	json_object_object_add(json, "allocations", allocations(agent));

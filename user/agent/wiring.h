@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/allocations.h"
+#include "agent/announcing.h"
 #include "agent/canary.h"
 #include "agent/catalog.h"
 #include "agent/config.h"
@@ -53,6 +54,7 @@ struct bl_agent {
 	struct bl_termination *termination; /* NULL: others end pods */
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
+	struct bl_announcing *announcing;     /* NULL: nothing to announce */
 	struct bl_health_check *health_check; /* NULL in a dry run */
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;

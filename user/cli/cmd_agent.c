@@ -80,6 +80,8 @@ static int read_packet(const struct bl_args *args, struct bl_packet_options *pac
 	packet->cluster_ip_from_outside = bl_arg_flag(args, "cluster-ip-from-outside");
 	packet->source_ranges_for_node_ports = bl_arg_flag(args, "source-ranges-for-node-ports");
 	packet->answer_echo = bl_arg_flag(args, "answer-echo");
+	packet->pool_shared = bl_arg_flag(args, "load-balancer-pool-shared");
+	packet->pool_unspoken = bl_arg_flag(args, "no-announce");
 	r = read_port_range(args, "snat-ports", &packet->snat_first, &packet->snat_last, err);
 	if (r == 0)
 		r = bl_read_networks(args, "node-port-addresses", BL_AGENT_PREFIXES,

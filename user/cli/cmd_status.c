@@ -99,6 +99,39 @@ static void add_programs(struct json_object *status, struct bl_buf *ret)
 	}
 }
 
+static void add_devices(struct json_object *status, struct bl_buf *ret)
+{
+	struct json_object *devices = bl_json_at(status, "devices");
+
+	for (size_t i = 0; i < bl_json_len(devices); i++) {
+		struct json_object *device = bl_json_item(devices, i);
+		const char *reason = bl_json_str_or(device, "reason", NULL);
+
+		bl_buf_addf(ret, "%s\t%s: %s%s%s\n",
+			    i ? "" : "Devices:", bl_json_str_or(device, "name", "?"),
+			    bl_json_str_or(device, "mode", "?"), reason ? ", " : "",
+			    reason ? reason : "");
+	}
+}
+
+/* Load-balancer addresses: where each is answered. */
+static void add_announced(struct json_object *status, struct bl_buf *ret)
+{
+	struct json_object *list = bl_json_at(status, "announced");
+
+	for (size_t i = 0; i < bl_json_len(list); i++) {
+		struct json_object *item = bl_json_item(list, i);
+		const char *holder = bl_json_str_or(item, "holder", NULL);
+
+		bl_buf_addf(ret, "%s\t%s of %s/%s: %s%s%s\n",
+			    i ? "" : "Announced:", bl_json_str_or(item, "address", "?"),
+			    bl_json_str_or(item, "namespace", "?"),
+			    bl_json_str_or(item, "service", "?"),
+			    bl_json_str_or(item, "state", "?"), holder ? ", by " : "",
+			    holder ? holder : "");
+	}
+}
+
 static void add_apply(struct json_object *status, int64_t now, struct bl_buf *ret)
 {
 	const char *message = bl_json_str_or(status, "lastApply.message", NULL);
@@ -200,6 +233,8 @@ void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret)
 	add_agent(status, ret);
 	add_hooks(status, now, ret);
 	add_programs(status, ret);
+	add_devices(status, ret);
+	add_announced(status, ret);
 	add_apply(status, now, ret);
 	bl_buf_add_str(ret, "Self check:\t");
 	add_age(status, "selfCheck.time", now, ret);

@@ -55,7 +55,13 @@ const struct bl_option bl_agent_options[] = {
 	{"source-ranges-for-node-ports", 0, BL_OPTION_FLAG, NULL,
 	 "hold loadBalancerSourceRanges against clients of NodePorts, too"},
 	{"load-balancer-pool", 0, BL_OPTION_LIST, "NETWORK",
-	 "give Services of type LoadBalancer addresses of these networks"},
+	 "give Services of type LoadBalancer addresses of these networks, and answer ARP and "
+	 "neighbour discovery for them on the devices; of several nodes on a link one does"},
+	{"load-balancer-pool-shared", 0, BL_OPTION_FLAG, NULL,
+	 "other agents read the same manifests: give addresses by the names of all Services alone, "
+	 "so that every agent gives the same"},
+	{"no-announce", 0, BL_OPTION_FLAG, NULL,
+	 "leave ARP and neighbour discovery for the pool alone: routes lead here"},
 	{"answer-echo", 0, BL_OPTION_FLAG, NULL,
 	 "answer pings to virtual addresses with a ready endpoint"},
 	{NULL},
