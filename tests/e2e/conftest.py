@@ -11,7 +11,7 @@ import pytest
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TREE, "tools")]
 
-from lab import journal, laboratory, outside, system
+from lab import journal, laboratory, names, outside, system
 
 numbers = itertools.count(1)
 
@@ -52,6 +52,21 @@ def one_node(lab):
         node.web = [node.add_pod(labels={"app": "web"}) for _ in range(pods)]
         node.client = node.add_pod("client", serve=False, ports=())
         node.start_agent(*agent)
+        return node
+    return build
+
+
+@pytest.fixture
+def node_with_names(lab):
+    """Builds a node that gives its pods DNS and variables, and a machine outside that answers for
+    `known` names and serves HTTP. Its own address is the upstream's, so that nothing goes further.
+    """
+    def build(pods=2, known=("www.example.org",), ports=(80,), agent=()):
+        node = lab.add_node()
+        node.outside = names.add_world(lab, "outside", [node], known, ports)
+        node.start_agent("--dns", "--dns-upstream", node.outside.addresses[0], *agent)
+        node.web = [node.add_pod(labels={"app": "web"}) for _ in range(pods)]
+        node.client = node.add_pod("client", serve=False, ports=())
         return node
     return build
 

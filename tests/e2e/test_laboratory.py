@@ -106,6 +106,33 @@ def test_stopping_a_pod_ends_its_server_alone(lab):
     assert node.curl(f"http://{second.addresses[0]}:8080/") == second.name
 
 
+def test_pod_has_a_root_folder_a_host_name_and_hosts_of_its_own(lab):
+    first, second = (lab.add_node().add_pod(serve=False) for _ in range(2))
+    first.run("touch", "/only-here")
+    assert first.run("test", "-e", "/only-here", check=False).returncode == 0
+    assert second.run("test", "-e", "/only-here", check=False).returncode == 1
+    assert not os.path.exists("/only-here")
+    assert first.output("hostname") == first.name != os.uname().nodename
+    assert first.output("getent", "ahostsv4", first.name).split()[0] == first.addresses[0]
+    first.stop()
+    assert first.run("test", "-e", "/only-here", check=False).returncode == 1
+
+
+def test_standing_laboratory_takes_more_pods():
+    name = new_name()
+    first = laboratory.Lab(name)
+    pod = first.add_node().add_pod(labels={"app": "web"})
+    first.leave_standing()
+    with laboratory.Lab.reopen(name) as lab:
+        node = lab.nodes[0]
+        more = node.add_pod()
+        assert more.name == "pod-2" and more.addresses != pod.addresses
+        assert more.curl(f"http://{pod.addresses[0]}:8080/") == pod.name
+        node.pods[0].restart()
+        assert more.curl(f"http://{pod.addresses[0]}:8080/") == pod.name
+    assert traces_of(name) == []
+
+
 def test_manifests_of_pods_are_written_and_withdrawn(lab):
     pod = lab.add_node().add_pod(labels={"app": "web"})
     assert os.listdir(lab.manifests) == [pod.manifest_file]

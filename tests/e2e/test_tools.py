@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import TREE, new_name
-from lab import journal
+from lab import journal, system
 from test_laboratory import traces_of
 
 TESTBED = os.path.join(TREE, "tools", "testbed")
@@ -48,6 +48,29 @@ def test_testbed_up_exec_status_down(name):
     assert traces_of(name) == []
 
 
+def test_testbed_pods_know_names_variables_and_probes(name):
+    def client(*command):
+        return run_testbed("exec", "--name", name, "client", "--", *command, check=False).stdout
+
+    run_testbed("up", "--name", name, "--pods", "1")
+    run_testbed("exec", "--name", name, "node", "--", "beeline", "apply", *(
+        word for example in ("web", "headless", "external-name")
+        for word in ("-f", os.path.join(TREE, "examples", example + ".yaml"))))
+    assert client("curl", "-sS", "-m", "5", "http://web/") == "pod-1\n"
+    assert client("curl", "-sS", "-m", "5", "http://elsewhere/") == "outside\n"
+    assert "WEB_SERVICE_HOST" not in client("env")
+    run_testbed("restart", "--name", name, "client")
+    assert "WEB_SERVICE_HOST=10.96.0.80\n" in client("env")
+    run_testbed("run", "--name", name, "slow", "--label", "app=web", "--port", "http:8080",
+                "--probe", "ls /httpserv")
+    assert client("dig", "+search", "+short", "headless").split() == ["10.244.1.11"]
+    run_testbed("exec", "--name", name, "slow", "--", "touch", "/httpserv")
+    system.wait_until(lambda: sorted(client("dig", "+search", "+short", "headless").split()) ==
+                      ["10.244.1.11", "10.244.1.13"], 8, 0.2, "two addresses")
+    run_testbed("down", "--name", name)
+    assert traces_of(name) == []
+
+
 def test_two_testbeds_stand_side_by_side(name):
     other = new_name()
     try:
@@ -64,6 +87,8 @@ def test_two_testbeds_stand_side_by_side(name):
 @pytest.mark.parametrize("arguments, words", [
     (["down"], "there is no laboratory"),
     (["exec", "node", "--", "true"], "there is no laboratory"),
+    (["run", "more"], "there is no laboratory"),
+    (["restart"], "there is no laboratory"),
 ])
 def test_testbed_that_does_not_stand_is_named(name, arguments, words):
     done = run_testbed(arguments[0], "--name", name, *arguments[1:], check=False)
@@ -76,7 +101,7 @@ def test_testbed_up_twice_is_refused_and_unknown_members_are_named(name):
     again = run_testbed("up", "--name", name, check=False)
     assert again.returncode == 1 and "is there already" in again.stderr
     unknown = run_testbed("exec", "--name", name, "pod-9", "--", "true", check=False)
-    assert unknown.returncode == 1 and "expected one of node, pod-1" in unknown.stderr
+    assert unknown.returncode == 1 and "expected one of node, outside, pod-1" in unknown.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,20 +11,19 @@ not rewritten fails at once with 'network is unreachable'. Every process of a me
 node's pods are below the node's.
 """
 
-import json
 import os
-import select
+import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 
-from lab import journal, manifest, system
+from lab import journal, system
+from lab.container import Container
+from lab.member import Member, Pod
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TREE = os.path.dirname(os.path.dirname(HERE))
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 HTTP_PORT = 8080
 METRICS_PORT = 9090
@@ -42,122 +41,16 @@ SETTINGS = {"ipv4__icmp_ratelimit": 0, "ipv6__icmp__ratelimit": 0,
             "ipv6__conf__all__disable_ipv6": 0}
 
 
+def port_of(text):
+    """'[NAME:]NUMBER[/udp]' as a row of a pod's ports."""
+    words = re.fullmatch(r"(?:([a-z][a-z0-9-]*):)?(\d{1,5})(?:/(tcp|udp))?", text)
+    if not words:
+        raise system.LabError(f"bad port '{text}': expected [NAME:]NUMBER[/udp]")
+    return (words[1] or f"port-{words[2]}", int(words[2]), (words[3] or "tcp").upper())
+
+
 def beeline_binary():
     return os.environ.get("BEELINE_BINARY") or os.path.join(TREE, "build", "user", "cli", "beeline")
-
-
-class Member:
-    """A namespace with a cgroup: something that commands run in."""
-
-    def __init__(self, lab, name, netns, cgroup):
-        self.lab = lab
-        self.name = name
-        self.netns = netns
-        self.cgroup = cgroup
-        self.env = {}
-
-    def describe(self):
-        return {"member": self.name, "netns": self.netns, "cgroup": self.cgroup, "env": self.env}
-
-    def command(self, argv, cgroup=None):
-        """The command line that runs `argv` in here."""
-        procs = os.path.join(cgroup or self.cgroup, "cgroup.procs")
-        return ["/bin/sh", "-c", system.ENTER_CGROUP, "sh", procs, "nsenter",
-                f"--net={system.netns_path(self.netns)}", "--", *argv]
-
-    def environment(self):
-        return {**os.environ, **self.env}
-
-    def run(self, *argv, check=True, text=None, timeout=20):
-        return system.run(self.command(argv), text=text, check=check, timeout=timeout,
-                          env=self.environment())
-
-    def output(self, *argv, **options):
-        return self.run(*argv, **options).stdout.strip()
-
-    def start(self, *argv, cgroup=None, **options):
-        """A process that goes on; the laboratory ends it with the member."""
-        options.setdefault("stdin", subprocess.DEVNULL)
-        child = subprocess.Popen(self.command(argv, cgroup), env=self.environment(),
-                                 start_new_session=True, **options)
-        self.lab.children.append(child)
-        return child
-
-    def python(self, source, *arguments, **options):
-        """Runs a small Python program; what it prints comes back."""
-        return self.output("/usr/bin/python3", "-I", "-c", source, *map(str, arguments), **options)
-
-    def curl(self, url, *options, timeout=5, check=True):
-        """Body of an answer; with check=False the completed process."""
-        argv = ["curl", "-sS", "-g", "--noproxy", "*", "--max-time", str(timeout), *options, url]
-        done = self.run(*argv, check=check, timeout=timeout + 10)
-        return done.stdout.strip() if check else done
-
-    def serve(self, name=None, http=(), udp=(), address="::"):
-        """The pod server; returns once its ports are open."""
-        ready, signal_fd = os.pipe()
-        argv = ["/usr/bin/python3", "-I", os.path.join(HERE, "server.py"), "--name",
-                name or self.name, "--address", address, "--ready-fd", str(signal_fd)]
-        for port in http:
-            argv += ["--http", str(port)]
-        for port in udp:
-            argv += ["--udp", str(port)]
-        log_path = os.path.join(self.lab.folder, f"{self.name}-server.log")
-        try:
-            with open(log_path, "ab") as log:
-                child = self.start(*argv, stdout=log, stderr=log, pass_fds=[signal_fd])
-        finally:
-            os.close(signal_fd)
-        with os.fdopen(ready, "rb") as pipe:
-            readable, _, _ = select.select([pipe], [], [], 20)
-            if not readable or not pipe.read(1):
-                with open(log_path, encoding="utf-8", errors="replace") as log:
-                    raise system.LabError(f"server in '{self.name}' did not start: {log.read()}")
-        return child
-
-    def stop(self):
-        """Ends every process in here."""
-        system.kill_cgroup(self.cgroup)
-        self.lab.reap()
-
-
-class Pod(Member):
-    """A pod of a node; `addresses` are its IPv4 and IPv6 address."""
-
-    def __init__(self, node, name, netns, cgroup, addresses, labels, ports):
-        super().__init__(node.lab, name, netns, cgroup)
-        self.node = node
-        self.addresses = addresses
-        self.labels = labels
-        self.ports = ports
-        self.namespace = "default"
-        self.host_network = False
-
-    @property
-    def manifest_file(self):
-        return f"pod-{self.namespace}-{self.name}.yaml"
-
-    def publish(self, **changes):
-        """Writes the pod's manifest; `changes` are arguments of manifest.pod()."""
-        values = {"labels": self.labels, "ports": self.ports, "namespace": self.namespace,
-                  "host_network": self.host_network, **changes}
-        self.lab.publish(self.manifest_file, manifest.pod(
-            self.name, self.node.name, self.addresses, **values))
-
-    def withdraw(self):
-        self.lab.withdraw(self.manifest_file)
-
-    def wait_until_known(self):
-        """Waits until the agent has found this pod's namespace, after which its address is the key
-        of session affinity; at that moment a client that came earlier may change its pod once."""
-        path = os.path.join(self.node.bpffs, "netns_pods")
-        octets = [int(part) for part in self.addresses[0].split(".")]
-
-        def known():
-            rows = json.loads(self.node.output("bpftool", "-j", "map", "dump", "pinned", path))
-            return any(row["formatted"]["value"]["ipv4"]["ipv4"] == octets for row in rows)
-
-        system.wait_until(known, 5, 0.05, f"the agent to find '{self.name}'")
 
 
 class Agent:
@@ -243,13 +136,26 @@ class Node(Member):
                     + ":/usr/sbin:/sbin",
         }
 
+    def describe(self):
+        return {**super().describe(), "index": self.index}
+
     def place(self):
         """Options that say which node this is to commands that work without an agent."""
         return ["--cgroup", self.cgroup, "--bpffs", self.bpffs]
 
     def start_agent(self, *options):
         self.agent = Agent(self, options)
-        return self.agent.start()
+        self.agent.start()
+        self.lab.journal.write(agent=self.name, options=options)
+        if self.has_dns:
+            for pod in self.pods:
+                pod.take_resolv_conf()
+        return self.agent
+
+    @property
+    def has_dns(self):
+        """Pods get resolv.conf and variables, as a kubelet gives them."""
+        return self.agent is not None and "--dns" in self.agent.options
 
     def beeline(self, *arguments, check=True, text=None, timeout=30):
         return self.run(beeline_binary(), *arguments, check=check, text=text, timeout=timeout)
@@ -257,8 +163,9 @@ class Node(Member):
     def pod_address(self, number):
         return (f"10.244.{self.index}.{10 + number}", f"fd00:10:244:{self.index}::{10 + number}")
 
-    def add_pod(self, name=None, labels=None, ports=POD_PORTS, serve=True, publish=True):
-        return self.lab.add_pod(self, name, labels, ports, serve, publish)
+    def add_pod(self, name=None, labels=None, ports=POD_PORTS, serve=True, publish=True, **more):
+        """`more` goes into the pod's manifest: arguments of manifest.pod()."""
+        return self.lab.add_pod(self, name, labels, ports, serve, publish, more)
 
     def add_host_pod(self, name, labels=None, ports=POD_PORTS, publish=True):
         return self.lab.add_host_pod(self, name, labels, ports, publish)
@@ -268,38 +175,65 @@ class Lab:
     """Everything of one laboratory. Use as a context manager, or call close()."""
 
     def __init__(self, name, owned=True):
-        if os.geteuid() != 0:
-            raise system.LabError("the laboratory makes namespaces and cgroups: run as root")
-        self.name = name
-        self.journal = journal.Journal(name, create=True)
-        self.folder = self.journal.folder
-        self.children = []
-        self.nodes = []
-        self.clients = []
-        self.members = {}
-        self.links = 0
+        self.remember_nothing(journal.Journal(name, create=True))
         try:
             self.build(owned)
         except BaseException:
             self.close()
             raise
 
+    def remember_nothing(self, opened):
+        if os.geteuid() != 0:
+            raise system.LabError("the laboratory makes namespaces and cgroups: run as root")
+        self.name = opened.name
+        self.journal = opened
+        self.folder = opened.folder
+        self.manifests = os.path.join(self.folder, "manifests")
+        self.drafts = os.path.join(self.folder, "drafts")
+        self.cgroup = os.path.join(system.cgroup2_mount(), self.name)
+        self.wire = f"{self.name}-wire"
+        self.children = []
+        self.nodes = []
+        self.clients = []
+        self.members = {}
+        self.links = 0
+
+    @classmethod
+    def reopen(cls, name):
+        """One that was left standing, with its nodes and pods; leave_standing() ends it again."""
+        lab = cls.__new__(cls)
+        lab.remember_nothing(journal.Journal(name, create=False))
+        for row in journal.read(name):
+            lab.recall(row)
+        return lab
+
+    def recall(self, row):
+        self.links = row.get("links", self.links)
+        if "agent" in row:
+            self.members[row["agent"]].agent = Agent(self.members[row["agent"]], row["options"])
+        if "index" in row:
+            node = Node(self, row["member"], row["netns"], row["cgroup"], row["index"])
+            self.nodes.append(node)
+            self.members[node.name] = node
+        if "pod" in row:
+            node = self.members[row["pod"]["node"]]
+            pod = Pod.recall(node, row)
+            node.pods.append(pod)
+            self.members[pod.name] = pod
+
     def build(self, owned):
         if owned:
             self.journal.write(owner=os.getpid(), start=system.pid_start(os.getpid()))
-        self.manifests = os.path.join(self.folder, "manifests")
-        self.drafts = os.path.join(self.folder, "drafts")
         os.mkdir(self.manifests)
         os.mkdir(self.drafts)
         system.ensure_bpffs()
-        self.cgroup = os.path.join(system.cgroup2_mount(), self.name)
         self.journal.will_make("cgroup", self.cgroup)
         os.mkdir(self.cgroup)
         bpffs = os.path.join(system.BPFFS, self.name)
         self.journal.will_make("bpffs", bpffs)
         os.mkdir(bpffs)
-        self.wire = self.make_netns("wire")
-        system.ip(self.wire, "link add br0 type bridge forward_delay 0", "link set br0 up")
+        self.make_netns("wire")
+        system.ip(self.wire, system.add_bridge("br0"), "link set br0 up")
 
     def __enter__(self):
         return self
@@ -330,6 +264,7 @@ class Lab:
         """Joins a namespace to a bridge in another by a pair of links; its end is `device`. Returns
         the name of the other end."""
         self.links += 1
+        self.journal.write(links=self.links)
         port = f"port{self.links}"
         system.ip(bridge_netns, f"link add {port} type veth peer name {device} netns {netns}",
                   f"link set {port} master {bridge} up")
@@ -360,7 +295,7 @@ class Lab:
         self.replug(node)
         system.set_sysctls(netns, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
         gateways = self.gateways(node)
-        system.ip(netns, "link add pods0 type bridge forward_delay 0", "link set pods0 up",
+        system.ip(netns, system.add_bridge("pods0", index), "link set pods0 up",
                   f"addr add {gateways[0]}/24 dev pods0",
                   f"addr add {gateways[1]}/64 dev pods0 nodad")
         for other in self.nodes:
@@ -379,7 +314,7 @@ class Lab:
         system.ip(node.netns, *(f"route add {network} via {address}" for network, address
                                 in zip(other.pod_networks, other.addresses)))
 
-    def add_pod(self, node, name, labels, ports, serve, publish):
+    def add_pod(self, node, name, labels, ports, serve, publish, more):
         number = len(node.pods) + 1
         name = name or f"pod-{1 + sum(len(other.pods) for other in self.nodes)}"
         netns = self.make_netns(name)
@@ -390,23 +325,21 @@ class Lab:
         gateways = self.gateways(node)
         system.ip(netns, *(f"route add {network} via {gateways[':' in network]}"
                            for network in REACHABLE))
-        return self.finish_pod(node, pod, serve, publish)
+        return self.finish_pod(node, pod, serve, publish, more)
 
     def add_host_pod(self, node, name, labels, ports, publish):
         """A pod in its node's own namespace (hostNetwork)."""
         pod = Pod(node, name, node.netns, self.make_cgroup(node.cgroup, name), node.addresses,
                   labels or {}, ports)
         pod.host_network = True
-        return self.finish_pod(node, pod, True, publish)
+        return self.finish_pod(node, pod, True, publish, {})
 
-    def finish_pod(self, node, pod, serve, publish):
+    def finish_pod(self, node, pod, serve, publish, more):
+        pod.serves = serve and bool(pod.ports)
+        pod.published = more if publish else None
         node.pods.append(pod)
         self.remember(pod)
-        if serve and pod.ports:
-            pod.serve(http=[number for _, number, protocol in pod.ports if protocol == "TCP"],
-                      udp=[number for _, number, protocol in pod.ports if protocol == "UDP"])
-        if publish:
-            pod.publish()
+        pod.begin()
         return pod
 
     def add_client(self, name):
@@ -450,19 +383,15 @@ class Lab:
         self.journal.close()
 
 
-def find_member(lab_name, member_name):
-    """(netns, cgroup, environment) of a member of a standing laboratory, from its journal."""
+def exec_in(lab_name, member_name, argv):
+    """Becomes a command inside a member of a standing laboratory."""
     rows = {entry["member"]: entry for entry in journal.read(lab_name) if "member" in entry}
     if member_name not in rows:
         raise system.LabError(f"no '{member_name}' in laboratory '{lab_name}', expected one of "
                               f"{', '.join(rows)}")
-    return rows[member_name]
-
-
-def exec_in(lab_name, member_name, argv):
-    """Becomes a command inside a member of a standing laboratory."""
-    row = find_member(lab_name, member_name)
-    member = Member(None, member_name, row["netns"], row["cgroup"])
+    row = rows[member_name]
+    member = Member(None, member_name, row["netns"], row["cgroup"],
+                    Container(row["container"]) if "container" in row else None)
     command = member.command(argv)
     sys.stdout.flush()
-    os.execvpe(command[0], command, {**os.environ, **row["env"]})
+    os.execvpe(command[0], command, {**member.environment(), **row["env"]})

@@ -5,21 +5,26 @@ import json
 
 
 def pod(name, node, addresses, labels=None, ports=(), ready=True, terminating=False,
-        namespace="default", host_network=False, phase="Running", reason=None):
-    """`ports` are rows (name, number, protocol)."""
-    metadata = {"name": name, "namespace": namespace, "labels": labels or {}}
+        namespace="default", host_network=False, phase="Running", reason=None, annotations=None,
+        probe=None, spec=None):
+    """`ports` are rows (name, number, protocol), `probe` is a readinessProbe; then who probes says
+    whether the pod is ready. `spec` has more fields of the pod."""
+    metadata = {"name": name, "namespace": namespace, "labels": labels or {},
+                **({"annotations": annotations} if annotations else {})}
     if terminating:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         metadata["deletionGracePeriodSeconds"] = 3600
     spec = {"nodeName": node, "containers": [{
         "name": "server", "image": "example.org/server:1",
         "ports": [{"name": port_name, "containerPort": number, "protocol": protocol}
-                  for port_name, number, protocol in ports]}]}
+                  for port_name, number, protocol in ports],
+        **({"readinessProbe": probe} if probe else {})}], **(spec or {})}
     if host_network:
         spec["hostNetwork"] = True
     status = {"phase": phase, "podIP": addresses[0],
-              "podIPs": [{"ip": address} for address in addresses],
-              "conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}
+              "podIPs": [{"ip": address} for address in addresses]}
+    if not probe:
+        status["conditions"] = [{"type": "Ready", "status": "True" if ready else "False"}]
     if reason:
         status["reason"] = reason
     return text({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec,

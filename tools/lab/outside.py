@@ -33,7 +33,7 @@ class Outside:
         lab.remember(self.router)
         lab.plug(self.netns, lab.wire, "br0", ON_WIRE, (24, 64))
         system.set_sysctls(self.netns, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
-        system.ip(self.netns, "link add out0 type bridge forward_delay 0", "link set out0 up",
+        system.ip(self.netns, system.add_bridge("out0"), "link set out0 up",
                   f"addr add {GATEWAYS[0]}/24 dev out0",
                   f"addr add {GATEWAYS[1]}/64 dev out0 nodad")
         for node in lab.nodes:

@@ -55,10 +55,12 @@ def ensure_bpffs():
 
 
 def pid_start(pid):
-    """Start time of a process in clock ticks, which tells two users of one pid apart; None: gone."""
+    """Start time of a process in clock ticks, which tells two users of one pid apart; None: it has
+    ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-            return int(stat.read().rpartition(")")[2].split()[19])
+            fields = stat.read().rpartition(")")[2].split()
+            return None if fields[0] == "Z" else int(fields[19])
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -104,6 +106,12 @@ def remove_netns(name):
 def ip(netns, *lines):
     """Several lines for ip(8) inside a namespace, in one process."""
     run(["ip", "-n", netns, "-batch", "-"], text="\n".join(lines) + "\n")
+
+
+def add_bridge(name, number=0):
+    """A line for ip(). The address is given, for a bridge without one takes that of some port, and
+    another when ports come: then neighbours know a wrong one for a while."""
+    return f"link add {name} address 02:62:6c:00:00:{number:02x} type bridge forward_delay 0"
 
 
 def set_sysctls(netns, **values):
