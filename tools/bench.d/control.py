@@ -34,7 +34,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Agent:
     """One run of the agent, in a network namespace and folders of its own."""
 
-    def __init__(self, lab, namespace, binary, folder, name):
+    def __init__(self, lab, namespace, binary, folder, name, options=()):
         self.lab = lab
         self.name = name
         self.pins = lab.pins(name)
@@ -45,7 +45,7 @@ class Agent:
         self.command = ["nsenter", f"--net={namespace.path}", "--", binary, "agent",
                         "--manifests", folder, "--node-name", "node-0", "--cgroup", self.cgroup,
                         "--bpffs", self.pins, "--state-dir", self.state, "--socket", self.socket,
-                        "--service-cidr", "10.96.0.0/12"]
+                        "--service-cidr", "10.96.0.0/12", *options]
         self.binary = binary
 
     def start(self):

@@ -64,6 +64,17 @@ DNS = [
     ("churn", int, 20, "endpoint changes a second, where they churn"),
 ]
 
+PROBES = [
+    ("probes", int, 10000, "probes of each kind but exec"),
+    ("exec", int, 500, "exec probes: each starts a process"),
+    ("period", int, 10, "seconds between two tries of a probe"),
+    ("seconds", int, 60, "how long each kind is measured"),
+    ("kinds", str, "tcp,http,grpc,exec", "kinds to measure, separated by commas"),
+    ("services", int, 1000, "Services beside the probed pods"),
+    ("changes", int, 200, "endpoint changes that are timed, with and without probes"),
+    ("binary", str, None, "agent to measure; default: the one of the build"),
+]
+
 
 def add_rows(parser, rows):
     for name, kind, default, text in rows:
@@ -87,6 +98,7 @@ def parse(arguments):
             ("connect", CONNECT, "what a socket pays: direct, through beeline, through nftables"),
             ("packet", PACKET, "what a packet from outside pays in XDP: new, established, foreign"),
             ("control", CONTROL, "what the agent takes: cold start, one change, memory"),
-            ("dns", DNS, "what the agent's DNS answers, beside knotd with the same names")):
+            ("dns", DNS, "what the agent's DNS answers, beside knotd with the same names"),
+            ("probes", PROBES, "what readiness probes take, and how they keep their schedule")):
         add_rows(commands.add_parser(name, help=text, description=text), rows + COMMON)
     return parser.parse_args(arguments)

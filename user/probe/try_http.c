@@ -84,6 +84,8 @@ static CURL *make_easy(struct bl_http_tries *http)
 	SET(CURLOPT_SSL_VERIFYHOST, 0L);
 	SET(CURLOPT_FRESH_CONNECT, 1L);
 	SET(CURLOPT_FORBID_REUSE, 1L);
+	/* Addresses would be remembered too, and all of them looked through at each try. */
+	SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_SOCKOPTFUNCTION, on_sockopt);
 	SET(CURLOPT_SOCKOPTDATA, http);
