@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define USER_AGENT "User-Agent: kube-probe/1.36"
@@ -68,17 +69,30 @@ static int set_host(const struct bl_pod *pod, const char *host, struct bl_probe_
 	return 0;
 }
 
+/* Blanks, control characters and what is no ASCII may not stand in a request line. */
+static void add_escaped(struct bl_buf *url, const char *path)
+{
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (c <= ' ' || c >= 0x7f)
+			bl_buf_addf(url, "%%%02X", c);
+		else
+			bl_buf_add(url, path, 1);
+	}
+}
+
 char *bl_probe_url(bool https, const char *host, uint16_t port, const char *path)
 {
+	_cleanup_(bl_buf_done) struct bl_buf url = {0};
 	bool bare = strchr(host, ':') && host[0] != '[';
-	char *url;
 
 	if (!path || !path[0])
 		path = "/";
-	if (asprintf(&url, "%s://%s%s%s:%u%s%s", https ? "https" : "http", bare ? "[" : "", host,
-		     bare ? "]" : "", port, path[0] == '/' ? "" : "/", path) < 0)
-		return NULL;
-	return url;
+	bl_buf_addf(&url, "%s://%s%s%s:%u%s", https ? "https" : "http", bare ? "[" : "", host,
+		    bare ? "]" : "", port, path[0] == '/' ? "" : "/");
+	add_escaped(&url, path);
+	return bl_buf_take(&url);
 }
 
 /* The first header of this name. */

@@ -135,7 +135,8 @@ const char *bl_try_error_text(int error, char buffer[static BL_TRY_TEXT])
 	return buffer;
 }
 
-int bl_try_connect(const struct bl_tries *tries, const struct bl_addr *address, uint16_t port)
+static int connect_marked(const struct bl_tries *tries, const struct bl_addr *address,
+			  uint16_t port)
 {
 	struct sockaddr_storage sockaddr;
 	socklen_t len = bl_addr_to_sockaddr(address, port, &sockaddr);
@@ -150,6 +151,27 @@ int bl_try_connect(const struct bl_tries *tries, const struct bl_addr *address, 
 	if (connect(fd, (struct sockaddr *)&sockaddr, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+/* What the network says is an answer; that we have no descriptors left is none. */
+static bool is_our_own(int error)
+{
+	return error == EPERM || error == EMFILE || error == ENFILE || error == ENOMEM ||
+	       error == ENOBUFS || error == EADDRNOTAVAIL;
+}
+
+int bl_try_connect(const struct bl_tries *tries, const struct bl_addr *address, uint16_t port,
+		   int *ret_fd, int *ret_failure, struct bl_err *err)
+{
+	int fd = connect_marked(tries, address, port);
+	char text[BL_TRY_TEXT];
+
+	if (fd < 0 && is_our_own(-fd))
+		return bl_err_set(err, fd, "cannot make a socket: %s",
+				  bl_try_error_text(-fd, text));
+	*ret_fd = fd < 0 ? -1 : fd;
+	*ret_failure = fd < 0 ? -fd : 0;
+	return 0;
 }
 
 int bl_try_connect_result(int fd)

@@ -24,8 +24,8 @@ struct grpc_try {
 	bool connected;
 	bool is_exec;
 	uint32_t exec_timeout_ms;
-	const uint8_t *output; /* borrowed from the call: not written yet */
-	size_t output_len;
+	struct bl_buf output; /* what is to be written */
+	size_t written;       /* of it */
 	sd_event_source *io;
 };
 
@@ -36,6 +36,7 @@ static void release(struct bl_try *try)
 	sd_event_source_disable_unref(grpc->io);
 	bl_close_p(&grpc->fd);
 	bl_grpc_call_free(grpc->call);
+	bl_buf_done(&grpc->output);
 	free(grpc);
 }
 
@@ -95,29 +96,41 @@ static void end_exec(struct grpc_try *grpc, const struct bl_grpc_answer *answer)
 		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "exit status %d", code);
 }
 
+/* All that the call has to say by now, frame by frame, so that one write sends it. */
+static int gather_output(struct grpc_try *grpc)
+{
+	const void *bytes;
+	size_t len;
+	int r;
+
+	grpc->output.len = 0;
+	grpc->written = 0;
+	do {
+		r = bl_grpc_call_output(grpc->call, &bytes, &len);
+		if (r >= 0 && len)
+			bl_buf_add(&grpc->output, bytes, len);
+	} while (r >= 0 && len);
+	return r < 0 ? r : grpc->output.failed ? -ENOMEM : 0;
+}
+
 /* 1: all is written, 0: the socket is full. -errno. */
 static int write_output(struct grpc_try *grpc)
 {
 	for (;;) {
-		const void *bytes = NULL;
+		size_t left = grpc->output.len - grpc->written;
 		ssize_t n;
 		int r;
 
-		if (!grpc->output_len) {
-			r = bl_grpc_call_output(grpc->call, &bytes, &grpc->output_len);
-			if (r < 0)
-				return r;
-			if (!grpc->output_len)
-				return 1;
-			grpc->output = bytes;
+		if (!left) {
+			r = gather_output(grpc);
+			if (r < 0 || !grpc->output.len)
+				return r < 0 ? r : 1;
+			left = grpc->output.len;
 		}
-		n = send(grpc->fd, grpc->output, grpc->output_len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EAGAIN)
-			return 0;
+		n = send(grpc->fd, grpc->output.data + grpc->written, left, MSG_NOSIGNAL);
 		if (n < 0)
-			return -errno;
-		grpc->output += n;
-		grpc->output_len -= (size_t)n;
+			return errno == EAGAIN ? 0 : -errno;
+		grpc->written += (size_t)n;
 	}
 }
 
@@ -209,18 +222,16 @@ static int on_failure(sd_event_source *defer, void *userdata)
 	return 0;
 }
 
-/* Takes the descriptor, or the negative errno of connecting. */
-static int start(struct grpc_try *grpc, struct bl_tries *tries, int fd, uint32_t timeout_ms,
+/* With a descriptor, or with the failure to get one. */
+static int start(struct grpc_try *grpc, struct bl_tries *tries, uint32_t timeout_ms,
 		 bl_try_done_fn *done, void *userdata, struct bl_try **ret, struct bl_err *err)
 {
 	int r;
 
-	grpc->fd = fd < 0 ? -1 : fd;
-	grpc->failure = fd < 0 ? -fd : 0;
-	if (fd < 0)
+	if (grpc->failure)
 		r = sd_event_add_defer(tries->config.loop, &grpc->io, on_failure, grpc);
 	else
-		r = sd_event_add_io(tries->config.loop, &grpc->io, fd, EPOLLOUT, on_io, grpc);
+		r = sd_event_add_io(tries->config.loop, &grpc->io, grpc->fd, EPOLLOUT, on_io, grpc);
 	if (r >= 0)
 		r = bl_try_enter(&grpc->try, tries, timeout_ms, done, userdata, release);
 	if (r < 0) {
@@ -238,6 +249,7 @@ int bl_try_start_grpc(struct bl_tries *tries, const struct bl_probe_target *targ
 	bool v6 = target->address.family == BL_FAMILY_IPV6;
 	struct grpc_try *grpc;
 	char authority[300];
+	int r;
 
 	if (!target->address.family)
 		return bl_err_set(err, -EINVAL, "host '%s' is no address", target->host);
@@ -254,8 +266,12 @@ int bl_try_start_grpc(struct bl_tries *tries, const struct bl_probe_target *targ
 		release(&grpc->try);
 		return bl_err_set(err, -ENOMEM, "no memory");
 	}
-	return start(grpc, tries, bl_try_connect(tries, &target->address, target->port),
-		     target->timeout_ms, done, userdata, ret, err);
+	r = bl_try_connect(tries, &target->address, target->port, &grpc->fd, &grpc->failure, err);
+	if (r < 0) {
+		release(&grpc->try);
+		return r;
+	}
+	return start(grpc, tries, target->timeout_ms, done, userdata, ret, err);
 }
 
 static int connect_unix(const char *path)
@@ -297,8 +313,12 @@ int bl_try_start_cri(struct bl_tries *tries, const struct bl_probe_target *targe
 		release(&grpc->try);
 		return bl_err_set(err, -ENOMEM, "no memory");
 	}
-	r = start(grpc, tries, connect_unix(tries->config.cri_socket),
-		  target->timeout_ms + RUNTIME_GRACE_MS, done, userdata, ret, err);
+	grpc->fd = r = connect_unix(tries->config.cri_socket);
+	if (r < 0) {
+		grpc->fd = -1;
+		grpc->failure = -r;
+	}
+	r = start(grpc, tries, target->timeout_ms + RUNTIME_GRACE_MS, done, userdata, ret, err);
 	if (r >= 0)
 		(*ret)->timeout_ms = target->timeout_ms; /* what people are told */
 	return r;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* httpGet over libcurl's multi interface, whose sockets and timer live in our loop. */
+/*
+ * httpGet. The first request goes over a plain connection of ours when it can (plain_get.h);
+ * https, redirects and hosts that are names go over libcurl.
+ */
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -10,6 +13,7 @@
 
 #include "loop/curl.h"
 #include "probe/http_answer.h"
+#include "probe/plain_get.h"
 #include "probe/try_parts.h"
 
 #define IDLE_MAX 32 /* handles kept for the next try: making one costs more than asking */
@@ -24,7 +28,8 @@ struct bl_http_tries {
 struct http_try {
 	struct bl_try try;
 	struct bl_http_tries *http;
-	CURL *easy;
+	struct bl_plain_get *plain; /* either this */
+	CURL *easy;                 /* or that; NULL: neither is under way */
 	struct curl_slist *headers;
 	char *url; /* what is being asked */
 	uint64_t deadline_us;
@@ -109,6 +114,7 @@ static void release(struct bl_try *try)
 		else
 			curl_easy_cleanup(http->easy);
 	}
+	bl_plain_get_free(http->plain);
 	curl_slist_free_all(http->headers);
 	free(http->url);
 	free(http);
@@ -129,17 +135,38 @@ static bool set_up(struct http_try *http)
 	       curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms) == CURLE_OK;
 }
 
+/* Asks http->url over libcurl. */
+static int ask(struct http_try *http)
+{
+	struct bl_http_tries *all = http->http;
+	CURLM *multi = bl_curl_loop_multi(all->curl);
+
+	if (http->easy)
+		(void)curl_multi_remove_handle(multi, http->easy);
+	else
+		http->easy = all->idle_count ? all->idle[--all->idle_count] : make_easy(all);
+	http->body_len = 0;
+	http->overrun = false;
+	return http->easy && set_up(http) && curl_multi_add_handle(multi, http->easy) == CURLM_OK
+		       ? 0
+		       : -ENOMEM;
+}
+
+#define WORDS_NO_ANSWER "connection closed without an answer"
+#define WORDS_BROKEN "connection broke off in the answer"
+#define WORDS_NO_HTTP "the answer is no HTTP/1"
+
 static const char *words_of(CURLcode code)
 {
 	switch (code) {
 	case CURLE_GOT_NOTHING:
-		return "connection closed without an answer";
+		return WORDS_NO_ANSWER;
 	case CURLE_RECV_ERROR:
 	case CURLE_PARTIAL_FILE:
-		return "connection broke off in the answer";
+		return WORDS_BROKEN;
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		return "the answer is no HTTP/1";
+		return WORDS_NO_HTTP;
 	case CURLE_SSL_CONNECT_ERROR:
 		return "the TLS handshake failed";
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -191,19 +218,12 @@ static void drop_host(struct http_try *http)
 	}
 }
 
-static void answer(struct http_try *http)
+static void decide(struct http_try *http, long status, const char *location)
 {
-	struct curl_header *location = NULL;
 	struct bl_http_step step;
 	enum bl_http_next next;
-	long status = 0;
-	int r;
+	int r = bl_http_answer(http->url, status, location, http->hops, &next, &step);
 
-	(void)curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (curl_easy_header(http->easy, "Location", 0, CURLH_HEADER, -1, &location) != CURLHE_OK)
-		location = NULL;
-	r = bl_http_answer(http->url, status, location ? location->value : NULL, http->hops, &next,
-			   &step);
 	if (r < 0) {
 		bl_try_end(&http->try, BL_PROBE_ERROR, "no memory");
 		return;
@@ -212,17 +232,40 @@ static void answer(struct http_try *http)
 		bl_try_end(&http->try, step.outcome, "%s", step.text);
 		return;
 	}
-	(void)curl_multi_remove_handle(bl_curl_loop_multi(http->http->curl), http->easy);
+	http->plain = bl_plain_get_free(http->plain);
 	free(http->url);
 	http->url = TAKE_PTR(step.url);
 	http->hops++;
-	http->body_len = 0;
-	http->overrun = false;
 	if (!step.is_relative)
 		drop_host(http);
-	if (!set_up(http) ||
-	    curl_multi_add_handle(bl_curl_loop_multi(http->http->curl), http->easy) != CURLM_OK)
+	if (ask(http) < 0)
 		bl_try_end(&http->try, BL_PROBE_ERROR, "no memory");
+}
+
+static void answer(struct http_try *http)
+{
+	struct curl_header *location = NULL;
+	long status = 0;
+
+	(void)curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (curl_easy_header(http->easy, "Location", 0, CURLH_HEADER, -1, &location) != CURLHE_OK)
+		location = NULL;
+	decide(http, status, location ? location->value : NULL);
+}
+
+static void on_plain_done(const struct bl_http_response *response, int error, void *userdata)
+{
+	struct http_try *http = userdata;
+	char text[BL_TRY_TEXT];
+
+	if (error == 0)
+		decide(http, response->status, response->location);
+	else
+		bl_try_end(&http->try, BL_PROBE_FAILURE, "%s",
+			   error == -EBADMSG   ? WORDS_NO_HTTP
+			   : error == -ENODATA ? WORDS_NO_ANSWER
+			   : error == -EPIPE   ? WORDS_BROKEN
+					       : bl_try_error_text(-error, text));
 }
 
 static void on_done(CURL *easy, CURLcode code, void *userdata)
@@ -280,35 +323,40 @@ static int add_headers(struct http_try *http, char *const *headers)
 	return 0;
 }
 
+/* Has the target an address, and is no TLS wanted? */
+static bool is_plain(const struct bl_probe_target *target)
+{
+	return target->action == BL_PROBE_HTTP && target->address.family &&
+	       strncmp(target->url, "http:", 5) == 0;
+}
+
 int bl_try_start_http(struct bl_tries *tries, const struct bl_probe_target *target,
 		      bl_try_done_fn *done, void *userdata, struct bl_try **ret, struct bl_err *err)
 {
-	struct bl_http_tries *all = tries->http;
 	struct http_try *http = calloc(1, sizeof(*http));
-	bool connect_only = target->action == BL_PROBE_TCP;
 	int r;
 
 	if (!http)
 		return bl_err_set(err, -ENOMEM, "no memory");
-	http->http = all;
-	http->connect_only = connect_only;
+	http->http = tries->http;
+	http->connect_only = target->action == BL_PROBE_TCP;
 	http->deadline_us = now_us() + target->timeout_ms * 1000ull;
-	http->url = connect_only ? bl_probe_url(false, target->host, target->port, "/")
-				 : strdup(target->url);
-	http->easy = all->idle_count ? all->idle[--all->idle_count] : make_easy(all);
-	r = http->url && http->easy ? add_headers(http, target->headers) : -ENOMEM;
-	if (r >= 0)
-		r = set_up(http) ? 0 : -ENOMEM;
+	http->url = http->connect_only ? bl_probe_url(false, target->host, target->port, "/")
+				       : strdup(target->url);
+	r = http->url ? add_headers(http, target->headers) : -ENOMEM;
 	if (r >= 0)
 		r = bl_try_enter(&http->try, tries, target->timeout_ms, done, userdata, release);
-	if (r >= 0 &&
-	    curl_multi_add_handle(bl_curl_loop_multi(all->curl), http->easy) != CURLM_OK) {
-		bl_try_cancel(&http->try);
-		return bl_err_set(err, -ENOMEM, "libcurl has no memory");
-	}
 	if (r < 0) {
 		release(&http->try);
 		return bl_err_set(err, r, "cannot make a request: %s", strerror(-r));
+	}
+	if (is_plain(target))
+		r = bl_plain_get_new(tries, target, on_plain_done, http, &http->plain, err);
+	else if ((r = ask(http)) < 0)
+		(void)bl_err_set(err, r, "libcurl has no memory");
+	if (r < 0) {
+		bl_try_cancel(&http->try);
+		return r;
 	}
 	*ret = &http->try;
 	return 0;

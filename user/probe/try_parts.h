@@ -36,8 +36,11 @@ void bl_try_end_timeout(struct bl_try *try);
 /* "connection refused": what strerror says, in lower case. */
 const char *bl_try_error_text(int error, char buffer[static BL_TRY_TEXT]);
 
-/* A stream socket with the mark that connects to the target without blocking. -errno. */
-int bl_try_connect(const struct bl_tries *tries, const struct bl_addr *address, uint16_t port);
+/* A stream socket with the mark that connects to the target without blocking. What the network says
+ * at once, as an errno, is the answer of a try: `ret_failure`, with a socket of -1. -errno with
+ * words: we could not even ask. */
+int bl_try_connect(const struct bl_tries *tries, const struct bl_addr *address, uint16_t port,
+		   int *ret_fd, int *ret_failure, struct bl_err *err);
 /* How connecting ended: 0 or -errno. */
 int bl_try_connect_result(int fd);
 

@@ -67,23 +67,15 @@ int bl_try_start_tcp(struct bl_tries *tries, const struct bl_probe_target *targe
 
 	if (!tcp)
 		return bl_err_set(err, -ENOMEM, "no memory");
-	tcp->fd = bl_try_connect(tries, &target->address, target->port);
-	/* What the network says is an answer; that we have no descriptors left is none. */
-	if (tcp->fd == -EPERM || tcp->fd == -EMFILE || tcp->fd == -ENFILE || tcp->fd == -ENOMEM ||
-	    tcp->fd == -ENOBUFS || tcp->fd == -EADDRNOTAVAIL) {
-		char text[BL_TRY_TEXT];
-
-		r = tcp->fd;
+	r = bl_try_connect(tries, &target->address, target->port, &tcp->fd, &tcp->failure, err);
+	if (r < 0) {
 		free(tcp);
-		return bl_err_set(err, r, "cannot make a socket: %s", bl_try_error_text(-r, text));
+		return r;
 	}
-	if (tcp->fd < 0) {
-		tcp->failure = -tcp->fd;
-		tcp->fd = -1;
+	if (tcp->failure)
 		r = sd_event_add_defer(tries->config.loop, &tcp->io, on_failure, tcp);
-	} else {
+	else
 		r = sd_event_add_io(tries->config.loop, &tcp->io, tcp->fd, EPOLLOUT, on_io, tcp);
-	}
 	if (r >= 0)
 		r = bl_try_enter(&tcp->try, tries, target->timeout_ms, done, userdata, release);
 	if (r < 0) {

@@ -47,6 +47,8 @@ Test(probe_target, what_is_asked_where)
 		 "close|Accept: */*|User-Agent: kube-probe/1.36"},
 		{"httpGet: {port: 80, path: '/a?b=c', scheme: HTTPS}",
 		 "http-get 10.0.0.1:80 https://10.0.0.1:80/a?b=c|"},
+		{"httpGet: {port: 80, path: '/a?c=é'}",
+		 "http-get 10.0.0.1:80 http://10.0.0.1:80/a?c=%C3%A9|"},
 		{"httpGet: {port: 80, path: x}", "http-get 10.0.0.1:80 http://10.0.0.1:80/x|"},
 		{"httpGet: {port: 80, host: 'fd00::1'}",
 		 "http-get fd00::1:80 http://[fd00::1]:80/|"},
