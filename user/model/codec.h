@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "model/object.h"
 
 struct json_object;
@@ -46,6 +47,18 @@ int bl_decode(const char *file, const char *text, size_t len, const struct bl_li
  */
 int bl_decode_json_tree(const char *file, struct json_object *json, unsigned int flags,
 			struct bl_object **ret, struct bl_diag *diag);
+
+/*
+ * The same for many objects of one kind, which need not name it: the items of a server's lists and
+ * watches. -EINVAL with problems in `diag`, -E2BIG, -ENOMEM. The memory that decoding takes is kept
+ * for the next.
+ */
+struct bl_item_decoder;
+int bl_item_decoder_new(enum bl_kind kind, struct bl_item_decoder **ret);
+struct bl_item_decoder *bl_item_decoder_free(struct bl_item_decoder *decoder);
+BL_DEFINE_CLEANUP(struct bl_item_decoder *, bl_item_decoder_free);
+int bl_item_decode(struct bl_item_decoder *decoder, struct json_object *json,
+		   struct bl_object **ret, struct bl_diag *diag);
 
 /* Also `apiVersion` and `kind`. The caller owns the tree (json_object_put). */
 int bl_encode_json(const struct bl_object *object, struct json_object **ret);
