@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab import system
-from objects import WEB
+from objects import WEB, drop_service, put_service
 from outside import LOCAL, put_node_port, status, url, wait_for
 
 POOLS = ("192.168.77.240/29", "fd00:77::f0/125")
@@ -206,6 +206,49 @@ def test_an_address_that_a_machine_has_is_left_to_it(segment, lab):
     assert resolve(lab.neighbour, "192.168.77.244") == [mac(stranger)] * 4
     stranger.run("ip", "addr", "del", "192.168.77.244/24", "dev", "eth0")
     wait_for_owner([node], "192.168.77.244")
+
+
+def test_agents_that_share_a_pool_give_the_same_addresses(segment, lab):
+    """Six Services in six addresses, so that each gets another's first choice, read in different
+    orders: one agent sees them come one by one, the other all at once after a start."""
+    nodes = segment(2, "--load-balancer-pool-shared")
+    names = [f"web-{number}" for number in range(6)]
+    nodes[1].agent.stop()
+    nodes[1].run("rm", "-f", f"{nodes[1].state}/load-balancers.json")
+    for name in names:
+        put_service(lab, name, type="LoadBalancer", address=None)
+        system.wait_until(lambda name=name: known(nodes[0], name), 5, 0.05, f"an address of {name}")
+    nodes[1].start_agent("--device", "eth0", *POOL, "--load-balancer-pool-shared")
+    system.wait_until(lambda: all(known(nodes[1], name) for name in names), 5, 0.05, "addresses")
+    given = [[addresses(node, name)[0] for name in names] for node in nodes]
+    assert given[0] == given[1] and len(set(given[0])) == 6
+    for address in given[0]:
+        wait_for(lab.neighbour, address, ["pod-1", "pod-2"], 80)
+
+
+def known(node, name):
+    done = node.beeline("get", "service", name, "-o", "json", check=False)
+    status_of = json.loads(done.stdout)["status"] if done.returncode == 0 else {}
+    return status_of.get("loadBalancer", {}).get("ingress", [])
+
+
+def test_a_service_that_found_no_address_gets_the_next_that_is_free(segment, lab):
+    (node,) = segment(1)
+    names = [f"web-{number}" for number in range(7)]
+    for name in names:
+        put_service(lab, name, type="LoadBalancer", address=None)
+    system.wait_until(lambda: sum(bool(known(node, name)) for name in names) == 6, 5, 0.05,
+                      "six Services with an address")
+    (waiting,) = (name for name in names if not known(node, name))
+    (problem,) = status(node)["problems"]
+    assert f"service 'default/{waiting}' has no load-balancer address" in problem["message"]
+    gone = next(name for name in names if name != waiting)
+    freed = known(node, gone)[0]["ip"]
+    drop_service(lab, gone)
+    system.wait_until(lambda: known(node, waiting), 5, 0.05, "its address")
+    assert known(node, waiting)[0]["ip"] == freed
+    assert status(node)["problems"] == []
+    wait_for(lab.neighbour, freed, ["pod-1"], 80)
 
 
 def test_nothing_is_answered_when_announcing_is_switched_off(segment, lab):

@@ -39,18 +39,13 @@ static int give_addresses(struct bl_allocator *allocator, struct bl_object *obje
 	return -EINVAL;
 }
 
-/* A Service without a load-balancer address comes in all the same: the rest of it works. */
-static int give_pool_address(struct bl_pool *pool, struct bl_object *object, struct bl_diag *diag)
+/* A Service without a load-balancer address comes in all the same: the rest of it works, and
+ * balancing.c says why it has none. */
+static int give_pool_address(struct bl_pool *pool, struct bl_object *object)
 {
-	struct bl_err err = {0};
-	int r = pool ? bl_pool_assign(pool, (struct bl_service *)object, &err) : 0;
+	int r = pool ? bl_pool_assign(pool, (struct bl_service *)object, NULL) : 0;
 
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0)
-		bl_diag_add(diag, BL_SEVERITY_WARNING, &object->origin, NULL, "service '%s/%s': %s",
-			    object->meta.ns, object->meta.name, err.text);
-	return 0;
+	return r == -ENOMEM ? r : 0;
 }
 
 int bl_admit(const struct bl_admission *admission, struct bl_object *object, struct bl_diag *diag)
@@ -66,7 +61,7 @@ int bl_admit(const struct bl_admission *admission, struct bl_object *object, str
 	if (object->kind != BL_KIND_SERVICE)
 		return 0;
 	r = give_addresses(admission->allocator, object, diag);
-	return r < 0 ? r : give_pool_address(admission->pool, object, diag);
+	return r < 0 ? r : give_pool_address(admission->pool, object);
 }
 
 void bl_unadmit(const struct bl_store *store, struct bl_allocator *allocator,

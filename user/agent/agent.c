@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "agent/outside_wiring.h"
 #include "agent/rest.h"
 #include "agent/state_lock.h"
 #include "agent/wiring.h"
@@ -57,6 +58,8 @@ static void begin(struct bl_agent *agent)
 		bl_probing_settle(agent->probing); /* what was ready is so from the start */
 		bl_probing_forget_unclaimed(agent->probing);
 	}
+	if (agent->balancing)
+		bl_balancing_begin(agent->balancing);
 	bl_reconcile_begin(agent->reconcile);
 }
 
@@ -248,20 +251,6 @@ static int make_loop(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot make an event loop: %s", strerror(-r)) : 0;
 }
 
-static int make_pool(struct bl_agent *agent, struct bl_err *err)
-{
-	const struct bl_packet_options *packet = &agent->settings.config.packet;
-	_cleanup_free_ char *path = state_path(agent, "load-balancers.json");
-	int r;
-
-	if (!packet->pool_count)
-		return 0;
-	if (!path)
-		return bl_err_set(err, -ENOMEM, "no memory");
-	r = bl_pool_new(packet->pools, packet->pool_count, &agent->pool, err);
-	return r < 0 ? r : bl_allocations_open_pool(&agent->allocations, agent->pool, path, err);
-}
-
 /* A dry run asks nobody anything. */
 static bool probes(const struct bl_agent *agent)
 {
@@ -309,7 +298,7 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 		return bl_err_set(err, r, "cannot make the store: %s", strerror(-r));
 	r = bl_allocations_open(&agent->allocations, agent->allocator, path, err);
 	if (r == 0)
-		r = make_pool(agent, err);
+		r = bl_agent_make_pool(agent, err);
 	if (r < 0)
 		return r;
 	config.store = agent->store;
@@ -317,6 +306,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	config.node_name = bl_node_watch_facts(agent->node)->name;
 	config.probing = probes(agent);
 	r = bl_catalog_new(&config, &agent->catalog);
+	if (r >= 0)
+		r = bl_agent_make_balancing(agent);
 	return r < 0 ? bl_err_set(err, r, "no memory") : 0;
 }
 
@@ -372,52 +363,6 @@ static int make_canary(struct bl_agent *agent, struct bl_canary_frontend *ret, s
 	ret->port = config->canary_port;
 	return bl_canary_new(agent->loop, &config->canary, config->canary_port, &agent->canary,
 			     &ret->backend, &ret->backend_port, err);
-}
-
-static void on_devices(void *userdata)
-{
-	struct bl_agent *agent = userdata;
-
-	if (agent->announcing)
-		bl_announcing_renew(agent->announcing);
-}
-
-static int make_devices(struct bl_agent *agent, struct bl_err *err)
-{
-	const struct bl_packet_options *packet = &agent->settings.config.packet;
-	const struct bl_devices_config config = {
-		.loop = agent->loop,
-		.datapath = agent->datapath,
-		.problems = agent->problems,
-		.names = packet->devices,
-		.count = packet->device_count,
-		.mode = (enum bl_xdp_mode)packet->xdp_mode,
-		.changed = on_devices,
-		.userdata = agent,
-	};
-
-	return bl_devices_new(&config, &agent->devices, err);
-}
-
-static int make_announcing(struct bl_agent *agent, struct bl_err *err)
-{
-	const struct bl_packet_options *packet = &agent->settings.config.packet;
-	const struct bl_announcing_config config = {
-		.loop = agent->loop,
-		.store = agent->store,
-		.problems = agent->problems,
-		.node = agent->node,
-		.devices = agent->devices,
-		.prefixes = packet->pools,
-		.prefix_count = packet->pool_count,
-	};
-	int r;
-
-	if (!packet->pool_count || !packet->device_count || packet->pool_unspoken ||
-	    agent->settings.config.dry_run)
-		return 0;
-	r = bl_announcing_new(&config, &agent->announcing);
-	return r < 0 ? bl_err_set(err, r, "cannot announce addresses: %s", strerror(-r)) : 0;
 }
 
 static const struct bl_local_node *node_facts(void *userdata)
@@ -592,9 +537,7 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 	if (r >= 0)
 		r = make_control(agent, err);
 	if (r >= 0)
-		r = make_devices(agent, err);
-	if (r >= 0)
-		r = make_announcing(agent, err);
+		r = bl_agent_make_outside(agent, err);
 	if (r >= 0)
 		r = make_health_check(agent, err);
 	if (r >= 0)
@@ -617,6 +560,7 @@ static void agent_done(struct bl_agent *agent)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
 	bl_health_check_free(agent->health_check);
 	bl_announcing_free(agent->announcing);
+	bl_balancing_free(agent->balancing);
 	bl_devices_free(agent->devices);
 	bl_agent_dns_free(agent->dns);
 	bl_probing_free(agent->probing);

@@ -9,6 +9,7 @@
 #include "base/map.h"
 
 #define STATE_VERSION 1
+#define NAME_ROOM 512
 #define PROBES_MAX 65536u /* addresses that are looked at for a free one */
 
 struct assignment {
@@ -22,6 +23,8 @@ struct bl_pool {
 	size_t prefix_count;
 	struct bl_map *by_address; /* struct bl_addr bytes -> struct assignment, owned */
 	bool dirty;
+	bool shared;
+	bool dealing;
 };
 
 static struct assignment *assignment_free(struct assignment *assignment)
@@ -150,6 +153,12 @@ static int take(struct bl_pool *pool, const char *name, const struct bl_addr *ad
 	return 0;
 }
 
+static const char *full_name(const struct bl_service *service, char ret[static NAME_ROOM])
+{
+	(void)snprintf(ret, NAME_ROOM, "%s/%s", service->object.meta.ns, service->object.meta.name);
+	return ret;
+}
+
 static uint64_t hash_name(const char *name)
 {
 	uint64_t hash = 14695981039346656037ull;
@@ -253,8 +262,15 @@ static int assign_family(struct bl_pool *pool, const struct bl_service *service,
 			 uint8_t family, struct bl_addr *ret, struct bl_err *err)
 {
 	struct assignment *own = find_own(pool, name, family);
+	bool repeats = pool->shared && !pool->dealing;
 	struct bl_addr address;
-	int r = wanted(pool, service, name, family, &address, err);
+	int r;
+
+	if (repeats && own)
+		*ret = own->address;
+	if (repeats)
+		return own ? 0 : -EAFNOSUPPORT;
+	r = wanted(pool, service, name, family, &address, err);
 
 	if (r < 0)
 		return r;
@@ -263,7 +279,7 @@ static int assign_family(struct bl_pool *pool, const struct bl_service *service,
 		*ret = own->address;
 		return 0;
 	}
-	if (r == 0 && !find_in_status(pool, service, name, family, &address))
+	if (r == 0 && (pool->shared || !find_in_status(pool, service, name, family, &address)))
 		r = pick(pool, name, family, &address);
 	if (r == -ENOSPC)
 		return bl_err_set(err, r, "no address is free in --load-balancer-pool");
@@ -329,13 +345,12 @@ int bl_pool_assign(struct bl_pool *pool, struct bl_service *service, struct bl_e
 {
 	const struct bl_service_spec *spec = &service->spec;
 	struct bl_addr addresses[ARRAY_SIZE(spec->ip_families)];
-	char name[512];
+	char name[NAME_ROOM];
 	size_t count = 0;
 	int first = 0;
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%s/%s", service->object.meta.ns,
-		       service->object.meta.name);
+	(void)full_name(service, name);
 	if (spec->type != BL_SERVICE_LOAD_BALANCER || spec->load_balancer_class ||
 	    is_foreign(pool, service)) {
 		release(pool, name);
@@ -361,6 +376,44 @@ void bl_pool_release(struct bl_pool *pool, const char *ns, const char *name)
 
 	(void)snprintf(full, sizeof(full), "%s/%s", ns, name);
 	release(pool, full);
+}
+
+void bl_pool_set_shared(struct bl_pool *pool)
+{
+	pool->shared = true;
+}
+
+void bl_pool_deal(struct bl_pool *pool)
+{
+	size_t cursor = 0;
+	void *value;
+
+	pool->dealing = true;
+	if (!pool->shared)
+		return;
+	while (bl_map_next(pool->by_address, &cursor, NULL, NULL, &value))
+		(void)assignment_free(value);
+	bl_map_clear(pool->by_address);
+	pool->dirty = true;
+}
+
+void bl_pool_dealt(struct bl_pool *pool)
+{
+	pool->dealing = false;
+}
+
+int bl_pool_compare(const struct bl_service *a, const struct bl_service *b)
+{
+	char x[NAME_ROOM], y[NAME_ROOM];
+	uint64_t hash_x, hash_y;
+
+	if (!a->spec.load_balancer_ip != !b->spec.load_balancer_ip)
+		return a->spec.load_balancer_ip ? -1 : 1;
+	hash_x = hash_name(full_name(a, x));
+	hash_y = hash_name(full_name(b, y));
+	if (hash_x != hash_y)
+		return hash_x < hash_y ? -1 : 1;
+	return strcmp(x, y);
 }
 
 bool bl_pool_is_dirty(const struct bl_pool *pool)

@@ -2,8 +2,9 @@
 /*
  * Addresses for Services of type LoadBalancer, from the networks of --load-balancer-pool. An
  * address is put into status.loadBalancer.ingress when the Service is admitted, and is kept for it
- * over restarts. Where to look first follows from the Service's name, so that nodes which know the
- * same Services mostly agree without a word. Knows no sockets.
+ * over restarts. Where to look first follows from the Service's name. In a shared pool, that
+ * several agents give from, all of it follows from the names of the Services that are there: they
+ * choose anew, in an order of their own, each time that one comes or goes. Knows no sockets.
  */
 #ifndef AGENT_POOL_H
 #define AGENT_POOL_H
@@ -28,6 +29,16 @@ BL_DEFINE_CLEANUP(struct bl_pool *, bl_pool_free);
  */
 int bl_pool_assign(struct bl_pool *pool, struct bl_service *service, struct bl_err *err);
 void bl_pool_release(struct bl_pool *pool, const char *ns, const char *name);
+
+/* Other agents give from the same networks: see bl_pool_deal. bl_pool_assign only repeats then what
+ * was dealt to a Service last. */
+void bl_pool_set_shared(struct bl_pool *pool);
+/* Between the two all Services choose by bl_pool_assign, in the order of bl_pool_compare: in a
+ * shared pool as if nobody had an address yet, else those that have none. */
+void bl_pool_deal(struct bl_pool *pool);
+void bl_pool_dealt(struct bl_pool *pool);
+/* Who wants a certain address comes first; then by a hash of the name, then by the name. */
+int bl_pool_compare(const struct bl_service *a, const struct bl_service *b);
 
 /* The state, as bl_allocator_save has it: JSON {"version":1,"services":{"ns/name":["ip"]}}. */
 int bl_pool_save(struct bl_pool *pool, struct bl_buf *ret);

@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/allocations.h"
 #include "agent/announcing.h"
+#include "agent/balancing.h"
 #include "agent/canary.h"
 #include "agent/catalog.h"
 #include "agent/config.h"
@@ -42,7 +43,8 @@ struct bl_agent {
 	struct bl_store *store;
 	struct bl_allocator *allocator;
 	struct bl_allocations allocations;
-	struct bl_pool *pool; /* NULL: no --load-balancer-pool */
+	struct bl_pool *pool;           /* NULL: no --load-balancer-pool */
+	struct bl_balancing *balancing; /* likewise */
 	struct bl_node_watch *node;
 	struct bl_catalog *catalog;
 	struct bl_datapath *datapath;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/outside_wiring.h"
+
+#include <errno.h>
+#include <string.h>
+
+int bl_agent_make_pool(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!packet->pool_count)
+		return 0;
+	if (asprintf(&path, "%s/load-balancers.json", agent->settings.config.state_dir) < 0)
+		return bl_err_set(err, -ENOMEM, "no memory");
+	r = bl_pool_new(packet->pools, packet->pool_count, &agent->pool, err);
+	if (r == 0 && packet->pool_shared)
+		bl_pool_set_shared(agent->pool);
+	return r < 0 ? r : bl_allocations_open_pool(&agent->allocations, agent->pool, path, err);
+}
+
+int bl_agent_make_balancing(struct bl_agent *agent)
+{
+	const struct bl_balancing_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.catalog = agent->catalog,
+		.allocations = &agent->allocations,
+		.problems = agent->problems,
+	};
+
+	return agent->pool ? bl_balancing_new(&config, &agent->balancing) : 0;
+}
+
+static void on_devices(void *userdata)
+{
+	struct bl_agent *agent = userdata;
+
+	if (agent->announcing)
+		bl_announcing_renew(agent->announcing);
+}
+
+static int make_devices(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_devices_config config = {
+		.loop = agent->loop,
+		.datapath = agent->datapath,
+		.problems = agent->problems,
+		.names = packet->devices,
+		.count = packet->device_count,
+		.mode = (enum bl_xdp_mode)packet->xdp_mode,
+		.changed = on_devices,
+		.userdata = agent,
+	};
+
+	return bl_devices_new(&config, &agent->devices, err);
+}
+
+static int make_announcing(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_announcing_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.problems = agent->problems,
+		.node = agent->node,
+		.devices = agent->devices,
+		.prefixes = packet->pools,
+		.prefix_count = packet->pool_count,
+	};
+	int r;
+
+	if (!packet->pool_count || !packet->device_count || packet->pool_unspoken ||
+	    agent->settings.config.dry_run)
+		return 0;
+	r = bl_announcing_new(&config, &agent->announcing);
+	return r < 0 ? bl_err_set(err, r, "cannot announce addresses: %s", strerror(-r)) : 0;
+}
+
+int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err)
+{
+	int r = make_devices(agent, err);
+
+	return r < 0 ? r : make_announcing(agent, err);
+}
