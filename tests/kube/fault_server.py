@@ -12,7 +12,7 @@ From Python (one process, threads):
         ... server.url, server.folder + "/ca.pem" ...
         assert server.requests()[0]["path"] == "/api/v1/services"
 
-From C or a shell: `fault_server.py --folder DIR [--tls] [--http1]` says {"port": N} on standard
+From C or a shell: `fault_server.py [--tls] [--http1]` says {"port": N, "folder": DIR} on standard
 output, takes one command a line on standard input, {"do": "rules", "rules": [...]}, and answers
 each with a line. It ends at the end of its input. Commands are the methods of FaultServer that
 have no underscore, their arguments by name: rules, tokens, requests, push, end, cut_all, freeze,
@@ -49,6 +49,7 @@ and all connections, `start()` opens the same port again.
 """
 
 import argparse
+import contextlib
 import inspect
 import json
 import os
@@ -56,6 +57,7 @@ import random
 import socket
 import ssl
 import sys
+import tempfile
 import threading
 import urllib.parse
 
@@ -359,13 +361,17 @@ def _commands(server):
 
 def main():
     parser = argparse.ArgumentParser(description="an API server that fails as it is told")
-    parser.add_argument("--folder", required=True, help="where certificates are written")
+    parser.add_argument("--folder", help="where certificates are written; without it one is "
+                        "made, and removed at the end")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--http1", action="store_true", help="offer no HTTP/2")
     parser.add_argument("--client-ca", help="ask for client certificates of this CA")
     args = parser.parse_args()
-    with FaultServer(args.folder, args.tls, args.http1, args.client_ca) as server:
-        print(json.dumps({"port": server.port}), flush=True)
+    with contextlib.ExitStack() as stack:
+        folder = args.folder or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="beeline-fault-"))
+        server = stack.enter_context(FaultServer(folder, args.tls, args.http1, args.client_ca))
+        print(json.dumps({"port": server.port, "folder": folder}), flush=True)
         commands = _commands(server)
         for line in sys.stdin:
             command = json.loads(line)

@@ -48,10 +48,25 @@ class Connection:
         except OSError:
             pass
 
-    def serve(self, context, handler):
-        if context:
+    def _shake_hands(self, context):
+        raw = self.sock.dup()
+        try:
             self.sock = context.wrap_socket(self.sock, server_side=True,
                                             suppress_ragged_eofs=False)
+        except ssl.SSLError:
+            # What the client has sent meanwhile would make this end a reset, before which it may
+            # not see why it was refused.
+            raw.shutdown(socket.SHUT_WR)
+            raw.settimeout(0.5)
+            while raw.recv(65536):
+                pass
+            raise
+        finally:
+            raw.close()
+
+    def serve(self, context, handler):
+        if context:
+            self._shake_hands(context)
             subject = dict(pair[0] for pair in (self.sock.getpeercert() or {}).get("subject", ()))
             self.peer = subject.get("commonName")
         if context and self.sock.selected_alpn_protocol() == "h2":
