@@ -174,6 +174,14 @@ static int parse_answer(struct bl_dns_answerer *answerer, const uint8_t *bytes, 
 	return 0;
 }
 
+bool bl_dns_answer_is_whole(struct bl_dns_answerer *answerer, const uint8_t *bytes, size_t len)
+{
+	knot_pkt_t *packet;
+
+	bl_arena_reset(answerer->arena);
+	return parse_answer(answerer, bytes, len, &packet) == 0;
+}
+
 int bl_dns_answer_join(struct bl_dns_answerer *answerer, const uint8_t *query, size_t len,
 		       bool is_tcp, const uint8_t *alias, size_t alias_len, const uint8_t *found,
 		       size_t found_len, struct bl_dns_reply *reply)

@@ -54,6 +54,9 @@ enum bl_dns_verdict bl_dns_answer(struct bl_dns_answerer *answerer, const uint8_
 void bl_dns_answer_code(struct bl_dns_answerer *answerer, const uint8_t *query, size_t len,
 			bool is_tcp, uint16_t rcode, struct bl_dns_reply *reply);
 
+/* Is it a message whose records are all there? Nothing else is handed on. */
+bool bl_dns_answer_is_whole(struct bl_dns_answerer *answerer, const uint8_t *bytes, size_t len);
+
 /* The records of `alias`, an answer to `query` that ended in BL_DNS_CHASE, with those of `found`
  * behind them. -EBADMSG when the latter is no proper message; `reply` may hold anything then. */
 int bl_dns_answer_join(struct bl_dns_answerer *answerer, const uint8_t *query, size_t len,

@@ -194,12 +194,18 @@ static void fail(struct bl_dns_server *server, struct pending *pending)
 static bool try_next(struct bl_dns_server *server, struct pending *pending);
 
 /* Is it the answer to what was asked? The spelling of the name counts too. */
-static bool is_answer(const struct pending *pending, const uint8_t *answer, size_t len)
+static bool is_answer(struct bl_dns_server *server, const struct pending *pending,
+		      const uint8_t *answer, size_t len)
 {
-	return len >= KNOT_WIRE_HEADER_SIZE + pending->question_len && knot_wire_get_qr(answer) &&
-	       memcmp(answer, pending->asked + 2, 2) == 0 && knot_wire_get_qdcount(answer) == 1 &&
-	       memcmp(answer + KNOT_WIRE_HEADER_SIZE, pending->asked + 2 + KNOT_WIRE_HEADER_SIZE,
-		      pending->question_len) == 0;
+	bool is_ours =
+		len >= KNOT_WIRE_HEADER_SIZE + pending->question_len && knot_wire_get_qr(answer) &&
+		memcmp(answer, pending->asked + 2, 2) == 0 && knot_wire_get_qdcount(answer) == 1 &&
+		memcmp(answer + KNOT_WIRE_HEADER_SIZE, pending->asked + 2 + KNOT_WIRE_HEADER_SIZE,
+		       pending->question_len) == 0;
+
+	/* What is truncated is asked again, however much of it is there. */
+	return is_ours && ((knot_wire_get_tc(answer) && !pending->is_tcp) ||
+			   bl_dns_answer_is_whole(&server->answerer, answer, len));
 }
 
 static void take_answer(struct bl_dns_server *server, struct pending *pending,
@@ -254,7 +260,7 @@ static void on_datagram(struct bl_dns_server *server, struct bl_dns_source *sour
 		return;
 	if (len < 0)
 		give_up_try(server, pending); /* refused, unreachable */
-	else if (is_answer(pending, in, (size_t)len))
+	else if (is_answer(server, pending, in, (size_t)len))
 		take_answer(server, pending, in, (size_t)len);
 }
 
@@ -302,7 +308,7 @@ static void on_stream(struct bl_dns_server *server, struct bl_dns_source *source
 		return;
 	/* A copy: what takes the answer may let go of the buffer. */
 	memcpy(server->forward->in, pending->in + 2, want - 2);
-	if (is_answer(pending, server->forward->in, want - 2))
+	if (is_answer(server, pending, server->forward->in, want - 2))
 		take_answer(server, pending, server->forward->in, want - 2);
 	else
 		give_up_try(server, pending);

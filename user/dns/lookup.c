@@ -10,6 +10,7 @@ struct looking {
 	struct bl_dns_message *message;
 	const knot_dname_t *name;  /* looked for now, in lower case */
 	const knot_dname_t *owner; /* the same; NULL: it is the name asked for */
+	const knot_dname_t *apex;  /* of the zone that it is in */
 	uint16_t type;
 	uint8_t offsets[BL_DNS_LABELS_MAX];
 	size_t count; /* labels before the zone */
@@ -23,10 +24,12 @@ static void add(struct looking *looking, uint16_t type, const knot_rdataset_t *s
 /* "No": the SOA says for how long. */
 static enum bl_dns_found say_no(struct looking *looking, uint16_t rcode)
 {
+	uint8_t bytes[BL_DNS_SOA_BYTES] __attribute__((aligned(2)));
+	knot_rdataset_t soa = bl_dns_zone_soa(looking->zone, looking->message->version, bytes);
+
 	looking->message->rcode = rcode;
 	(void)knot_pkt_begin(looking->message->answer, KNOT_AUTHORITY);
-	bl_dns_message_add(looking->message, looking->zone->name.name.wire, KNOT_RRTYPE_SOA,
-			   &looking->zone->soa);
+	bl_dns_message_add(looking->message, looking->apex, KNOT_RRTYPE_SOA, &soa);
 	return BL_DNS_FOUND_HERE;
 }
 
@@ -229,10 +232,13 @@ static enum bl_dns_found find_server(struct looking *looking)
 
 static enum bl_dns_found find_apex(struct looking *looking)
 {
+	uint8_t bytes[BL_DNS_SOA_BYTES] __attribute__((aligned(2)));
+	knot_rdataset_t soa = bl_dns_zone_soa(looking->zone, looking->message->version, bytes);
+
 	if (looking->type == KNOT_RRTYPE_ANY)
 		return add_anything(looking);
 	if (looking->type == KNOT_RRTYPE_SOA)
-		add(looking, KNOT_RRTYPE_SOA, &looking->zone->soa);
+		add(looking, KNOT_RRTYPE_SOA, &soa);
 	else if (looking->type == KNOT_RRTYPE_NS)
 		add(looking, KNOT_RRTYPE_NS, &looking->zone->ns);
 	else
@@ -250,22 +256,51 @@ static enum bl_dns_found find_version(struct looking *looking)
 	return BL_DNS_FOUND_HERE;
 }
 
-static bool is_owned(const struct bl_dns_zone *zone, const struct bl_addr *addr)
+/* Bits of the reverse zone that an address of our networks is in: those of the network, or more, up
+ * to the next label. 0: it is in none. */
+static unsigned int owned_bits(const struct bl_dns_zone *zone, const struct bl_prefix *prefix)
 {
-	for (size_t i = 0; i < zone->owned_count; i++)
-		if (bl_prefix_contains(&zone->owned[i], addr))
-			return true;
-	return false;
+	unsigned int step = bl_dns_reverse_label_bits(prefix->addr.family);
+
+	for (size_t i = 0; i < zone->owned_count; i++) {
+		unsigned int bits = (zone->owned[i].bits + step - 1) / step * step;
+
+		if (bits > 0 && prefix->bits >= bits &&
+		    bl_prefix_contains(&zone->owned[i], &prefix->addr))
+			return bits;
+	}
+	return 0;
 }
 
-static enum bl_dns_found find_reverse(struct looking *looking, const struct bl_addr *addr)
+/* A name in one of our reverse zones that is not the name of an address. */
+static enum bl_dns_found find_in_reverse_zone(struct looking *looking,
+					      const struct bl_dns_reverse_name *name,
+					      unsigned int bits)
 {
-	const knot_rdataset_t *ptr =
-		addr->family ? bl_dns_find_reverse(looking->message->version, addr) : NULL;
+	if (name->has_more)
+		return no_name(looking);
+	return name->prefix.bits == bits ? find_apex(looking) : no_data(looking);
+}
 
+static enum bl_dns_found find_reverse(struct looking *looking,
+				      const struct bl_dns_reverse_name *name)
+{
+	bool is_address = bl_dns_reverse_is_address(name);
+	const knot_rdataset_t *ptr =
+		is_address ? bl_dns_find_reverse(looking->message->version, &name->prefix.addr)
+			   : NULL;
+	unsigned int bits = owned_bits(looking->zone, &name->prefix);
+	unsigned int step = bl_dns_reverse_label_bits(name->prefix.addr.family);
+	size_t count = bl_dns_name_split(looking->name, looking->offsets);
+
+	/* Of an address that is not ours we know this name alone. */
+	looking->apex = bits ? label_at(looking, count - 2 - bits / step) : looking->name;
+	if (!ptr && !bits)
+		return BL_DNS_FOUND_ELSEWHERE;
+	if (!is_address)
+		return find_in_reverse_zone(looking, name, bits);
 	if (!ptr)
-		return addr->family && is_owned(looking->zone, addr) ? no_name(looking)
-								     : BL_DNS_FOUND_ELSEWHERE;
+		return no_name(looking);
 	if (looking->type == KNOT_RRTYPE_ANY)
 		return add_anything(looking);
 	if (looking->type != KNOT_RRTYPE_PTR)
@@ -289,11 +324,13 @@ static bool is_in_zone(struct looking *looking)
 
 static enum bl_dns_found look(struct looking *looking)
 {
-	struct bl_addr addr;
+	struct bl_dns_reverse_name reverse;
 
 	if (!is_in_zone(looking))
-		return bl_dns_name_is_reverse(looking->name, &addr) ? find_reverse(looking, &addr)
-								    : BL_DNS_FOUND_ELSEWHERE;
+		return bl_dns_name_read_reverse(looking->name, &reverse)
+			       ? find_reverse(looking, &reverse)
+			       : BL_DNS_FOUND_ELSEWHERE;
+	looking->apex = looking->zone->name.name.wire;
 	if (looking->count == 0)
 		return find_apex(looking);
 	if (label_is(looking, looking->count - 1, "svc"))
@@ -331,11 +368,12 @@ enum bl_dns_found bl_dns_lookup(const struct bl_dns_zone *zone, struct bl_dns_me
 
 void bl_dns_lookup_refuse(const struct bl_dns_zone *zone, struct bl_dns_message *message)
 {
-	struct looking looking = {.zone = zone, .message = message};
-	struct bl_addr addr;
+	struct looking looking = {
+		.zone = zone, .message = message, .apex = knot_pkt_qname(message->query)};
+	struct bl_dns_reverse_name reverse;
 
 	message->rcode = KNOT_RCODE_REFUSED;
 	message->is_ours = false;
-	if (bl_dns_name_is_reverse(knot_pkt_qname(message->query), &addr))
+	if (bl_dns_name_read_reverse(looking.apex, &reverse))
 		(void)no_name(&looking);
 }

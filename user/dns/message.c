@@ -85,7 +85,8 @@ int bl_dns_message_finish(struct bl_dns_message *message)
 
 	if (message->is_full)
 		knot_wire_set_tc(answer->wire);
-	if (message->is_ours && message->rcode != KNOT_RCODE_REFUSED)
+	if (message->is_ours && message->rcode != KNOT_RCODE_REFUSED &&
+	    message->rcode != KNOT_RCODE_BADVERS)
 		knot_wire_set_aa(answer->wire);
 	knot_wire_set_rcode(answer->wire, (uint8_t)(message->rcode & 0xf));
 	if (!knot_pkt_has_edns(message->query))

@@ -135,48 +135,50 @@ static bool read_nibble(const uint8_t *label, uint8_t *ret)
 	return true;
 }
 
-static void read_reverse4(const uint8_t *wire, const uint8_t *offsets, struct bl_addr *ret)
+unsigned int bl_dns_reverse_label_bits(uint8_t family)
 {
-	struct bl_addr addr = {.family = BL_FAMILY_IPV4};
-	uint8_t *bytes = (uint8_t *)&addr.ip;
-
-	for (size_t i = 0; i < 4; i++)
-		if (!read_number(wire + offsets[3 - i], &bytes[i]))
-			return;
-	*ret = addr;
+	return family == BL_FAMILY_IPV4 ? 8 : 4;
 }
 
-static void read_reverse6(const uint8_t *wire, const uint8_t *offsets, struct bl_addr *ret)
+static void read_labels(const uint8_t *wire, const uint8_t *offsets, size_t count,
+			struct bl_dns_reverse_name *name)
 {
-	struct bl_addr addr = {.family = BL_FAMILY_IPV6};
-	uint8_t *bytes = (uint8_t *)&addr.ip;
+	bool is_ipv4 = name->prefix.addr.family == BL_FAMILY_IPV4;
+	unsigned int step = bl_dns_reverse_label_bits(name->prefix.addr.family);
+	uint8_t *bytes = (uint8_t *)&name->prefix.addr.ip, value;
 
-	for (size_t i = 0; i < 16; i++) {
-		uint8_t high, low;
+	while (count > 0 && name->prefix.bits < (is_ipv4 ? 32 : 128)) {
+		const uint8_t *label = wire + offsets[count - 1];
 
-		if (!read_nibble(wire + offsets[31 - 2 * i], &high) ||
-		    !read_nibble(wire + offsets[30 - 2 * i], &low))
-			return;
-		bytes[i] = (uint8_t)(high << 4 | low);
+		if (is_ipv4 ? !read_number(label, &value) : !read_nibble(label, &value))
+			break;
+		bytes[name->prefix.bits / 8] |=
+			(uint8_t)(is_ipv4 || name->prefix.bits % 8 ? value : value << 4);
+		name->prefix.bits = (uint8_t)(name->prefix.bits + step);
+		count--;
 	}
-	*ret = addr;
+	name->has_more = count > 0;
 }
 
-bool bl_dns_name_is_reverse(const uint8_t *wire, struct bl_addr *ret)
+bool bl_dns_name_read_reverse(const uint8_t *wire, struct bl_dns_reverse_name *ret)
 {
 	uint8_t offsets[BL_DNS_LABELS_MAX];
 	size_t count = bl_dns_name_split(wire, offsets);
+	struct bl_dns_reverse_name name = {0};
 
-	*ret = (struct bl_addr){0};
-	if (ends_with(wire, offsets, count, "in-addr")) {
-		if (count == 6)
-			read_reverse4(wire, offsets, ret);
-		return true;
-	}
-	if (ends_with(wire, offsets, count, "ip6")) {
-		if (count == 34)
-			read_reverse6(wire, offsets, ret);
-		return true;
-	}
-	return false;
+	if (ends_with(wire, offsets, count, "in-addr"))
+		name.prefix.addr.family = BL_FAMILY_IPV4;
+	else if (ends_with(wire, offsets, count, "ip6"))
+		name.prefix.addr.family = BL_FAMILY_IPV6;
+	else
+		return false;
+	read_labels(wire, offsets, count - 2, &name);
+	*ret = name;
+	return true;
+}
+
+bool bl_dns_reverse_is_address(const struct bl_dns_reverse_name *name)
+{
+	return !name->has_more &&
+	       name->prefix.bits == (name->prefix.addr.family == BL_FAMILY_IPV4 ? 32 : 128);
 }

@@ -40,8 +40,17 @@ void bl_dns_name_add_dashed(struct bl_dns_name *name, const struct bl_addr *addr
 /* The address that a label of that form stands for; false when it is none. */
 bool bl_dns_label_address(const uint8_t *label, size_t len, struct bl_addr *ret);
 
-/* Is it a name below in-addr.arpa or ip6.arpa? `ret` gets the address of a full one, and no family
- * when labels are missing. */
-bool bl_dns_name_is_reverse(const uint8_t *wire, struct bl_addr *ret);
+/* A name below in-addr.arpa or ip6.arpa, read from its end. */
+struct bl_dns_reverse_name {
+	struct bl_prefix prefix; /* what its labels say: all bits of an address, or the first */
+	bool has_more;           /* labels before them that are no part of an address */
+};
+
+/* False when it is no such name; `ret` is untouched then. */
+bool bl_dns_name_read_reverse(const uint8_t *wire, struct bl_dns_reverse_name *ret);
+/* Is it the name of one whole address? */
+bool bl_dns_reverse_is_address(const struct bl_dns_reverse_name *name);
+/* Bits of a label: an octet of IPv4, a nibble of IPv6. */
+unsigned int bl_dns_reverse_label_bits(uint8_t family);
 
 #endif

@@ -68,6 +68,11 @@ static size_t find_cell(const struct bucket *bucket, uint64_t hash, const void *
 	return i;
 }
 
+uint64_t bl_dns_version_number(const struct bl_dns_version *version)
+{
+	return version->number;
+}
+
 const struct bl_dns_value *bl_dns_version_find(const struct bl_dns_version *version,
 					       const void *key, size_t key_len)
 {

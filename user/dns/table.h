@@ -47,6 +47,8 @@ size_t bl_dns_table_count(const struct bl_dns_table *table); /* values of the ne
 /* Readers. */
 const struct bl_dns_version *bl_dns_table_enter(struct bl_dns_table *table, unsigned int reader);
 void bl_dns_table_leave(struct bl_dns_table *table, unsigned int reader);
+/* How many were published before it, the empty one that a table begins with included. */
+uint64_t bl_dns_version_number(const struct bl_dns_version *version);
 const struct bl_dns_value *bl_dns_version_find(const struct bl_dns_version *version,
 					       const void *key, size_t key_len);
 

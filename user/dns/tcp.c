@@ -153,6 +153,11 @@ static void serve(struct bl_dns_server *server, struct connection *connection, c
 	struct bl_dns_reply reply = {.out = server->out, .room = sizeof(server->out)};
 
 	bl_dns_count(server, BL_DNS_TCP_QUERIES);
+	if (!bl_dns_limit_admit(server->limit, &connection->peer, server->now_us)) {
+		bl_dns_count(server, BL_DNS_LIMITED);
+		hang_up(server, connection);
+		return;
+	}
 	if (bl_dns_serve(server, &client, query, len, &reply))
 		put_message(server, connection, server->out, reply.len);
 }

@@ -34,7 +34,8 @@ static void add_u32(struct bl_dns_name *name, uint32_t value)
 		name->wire[name->len++] = (uint8_t)(value >> shift);
 }
 
-static int make_soa(struct bl_dns_zone *zone, uint32_t serial)
+/* The serial is that of a version: bl_dns_zone_soa() puts it in. */
+static int make_soa(struct bl_dns_zone *zone)
 {
 	uint8_t data[2 * (BL_DNS_NAME_MAX + 1) + 20];
 	struct bl_dns_name mailbox = {0}, numbers = {0};
@@ -45,7 +46,7 @@ static int make_soa(struct bl_dns_zone *zone, uint32_t serial)
 	bl_dns_name_add_wire(&mailbox, zone->name.name.wire, zone->name.name.len);
 	if (mailbox.failed)
 		return -ENAMETOOLONG;
-	add_u32(&numbers, serial);
+	add_u32(&numbers, 0);
 	add_u32(&numbers, 7200);         /* refresh */
 	add_u32(&numbers, 1800);         /* retry */
 	add_u32(&numbers, 86400);        /* expire */
@@ -57,11 +58,11 @@ static int make_soa(struct bl_dns_zone *zone, uint32_t serial)
 	return bl_dns_set_finish(&set, zone->arena, &zone->soa);
 }
 
-static int make_fixed(struct bl_dns_zone *zone, uint32_t serial)
+static int make_fixed(struct bl_dns_zone *zone)
 {
 	static const uint8_t version[] = "\x05" BL_DNS_SCHEMA;
 	struct bl_dns_set set = {0};
-	int r = make_soa(zone, serial);
+	int r = make_soa(zone);
 
 	if (r < 0)
 		return r;
@@ -99,7 +100,7 @@ int bl_dns_zone_init(struct bl_dns_zone *zone, const struct bl_dns_zone_config *
 {
 	int r;
 
-	*zone = (struct bl_dns_zone){0};
+	*zone = (struct bl_dns_zone){.serial = config->serial};
 	if (config->owned_count > BL_DNS_OWNED_MAX)
 		return bl_err_set(err, -EINVAL, "at most %d networks can be owned",
 				  BL_DNS_OWNED_MAX);
@@ -114,7 +115,7 @@ int bl_dns_zone_init(struct bl_dns_zone *zone, const struct bl_dns_zone_config *
 		r = zone->node_name ? 0 : -ENOMEM;
 	}
 	if (r == 0)
-		r = make_fixed(zone, config->serial);
+		r = make_fixed(zone);
 	if (r == 0)
 		r = bl_dns_table_new(&zone->table);
 	if (r < 0) {
@@ -377,8 +378,9 @@ static int count_pod(struct bl_dns_zone *zone, const struct bl_pod *pod, const u
 	struct key key = key_of_pod(ns_label, addr);
 	int r = count_key(zone, &key, step);
 
-	if (r == 0 && (!zone->node_name ||
-		       (pod->spec.node_name && strcmp(pod->spec.node_name, zone->node_name) == 0)))
+	/* A pod that names no node can only be here. */
+	if (r == 0 && (!zone->node_name || !pod->spec.node_name ||
+		       strcmp(pod->spec.node_name, zone->node_name) == 0))
 		r = bl_dns_zone_put_client(zone, addr, step > 0);
 	return r;
 }
@@ -484,6 +486,21 @@ bool bl_dns_has_client(const struct bl_dns_version *version, const struct bl_add
 	struct key key = key_of_client(addr);
 
 	return bl_dns_version_find(version, key.bytes, key.len) != NULL;
+}
+
+knot_rdataset_t bl_dns_zone_soa(const struct bl_dns_zone *zone,
+				const struct bl_dns_version *version,
+				uint8_t bytes[static BL_DNS_SOA_BYTES])
+{
+	knot_rdataset_t set = zone->soa;
+	uint64_t number = bl_dns_version_number(version);
+	knot_rdata_t *record = (knot_rdata_t *)(void *)bytes;
+
+	memcpy(bytes, zone->soa.rdata, zone->soa.size);
+	/* Five numbers end the record, the serial first. */
+	knot_wire_write_u32(record->data + record->len - 20, zone->serial + (uint32_t)number - 1);
+	set.rdata = record;
+	return set;
 }
 
 const knot_rdataset_t *bl_dns_find_reverse(const struct bl_dns_version *version,

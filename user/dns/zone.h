@@ -19,7 +19,7 @@ struct bl_dns_zone_config {
 	const char *domain;            /* NULL: "cluster.local" */
 	const struct bl_prefix *owned; /* whose reverse names nobody else knows: service CIDRs */
 	size_t owned_count;            /* at most BL_DNS_OWNED_MAX */
-	uint32_t serial;
+	uint32_t serial;       /* of the first version; each that follows has one more (RFC 1982) */
 	const char *node_name; /* whose pods may ask; NULL: all pods may */
 };
 #define BL_DNS_OWNED_MAX 8
@@ -32,6 +32,7 @@ struct bl_dns_zone {
 	char *node_name;                /* of the arena; NULL: any */
 	struct bl_dns_name name_server; /* "ns.dns.cluster.local" */
 	struct bl_arena *arena;
+	uint32_t serial; /* of the first version that is published */
 	knot_rdataset_t soa, ns, txt;
 };
 
@@ -60,6 +61,11 @@ bool bl_dns_has_namespace(const struct bl_dns_version *version, const uint8_t *l
 bool bl_dns_has_pod(const struct bl_dns_version *version, const uint8_t *ns_label,
 		    const struct bl_addr *addr);
 bool bl_dns_has_client(const struct bl_dns_version *version, const struct bl_addr *addr);
+/* The SOA of a version, in `bytes`. */
+#define BL_DNS_SOA_BYTES (sizeof(knot_rdata_t) + 2 * (BL_DNS_NAME_MAX + 1) + 20)
+knot_rdataset_t bl_dns_zone_soa(const struct bl_dns_zone *zone,
+				const struct bl_dns_version *version,
+				uint8_t bytes[static BL_DNS_SOA_BYTES]);
 /* PTR records of an address. */
 const knot_rdataset_t *bl_dns_find_reverse(const struct bl_dns_version *version,
 					   const struct bl_addr *addr);

@@ -44,6 +44,9 @@ void dns_world_put(struct dns_world *world, const char *yaml)
 						     services[i]->meta.ns, services[i]->meta.name),
 			     0);
 	cr_assert_eq(bl_dns_zone_publish(&world->zone), 0);
+	if (world->is_made)
+		world->zone.serial--; /* answers show one serial, however much was published */
+	world->is_made = true;
 }
 
 void dns_world_remove(struct dns_world *world, enum bl_kind kind, const char *ns, const char *name)
@@ -65,12 +68,13 @@ void dns_world_remove(struct dns_world *world, enum bl_kind kind, const char *ns
 struct dns_world dns_world_of(const char *yaml)
 {
 	struct dns_world world = {0};
-	struct bl_dns_zone_config config = {.serial = 7, .owned_count = 1};
-	struct bl_prefix owned;
+	struct bl_dns_zone_config config = {.serial = 7, .owned_count = 2};
+	struct bl_prefix owned[2];
 	struct bl_err err = {0};
 
-	cr_assert_eq(bl_prefix_parse("10.96.0.0/16", &owned), 0);
-	config.owned = &owned;
+	cr_assert_eq(bl_prefix_parse("10.96.0.0/16", &owned[0]), 0);
+	cr_assert_eq(bl_prefix_parse("fd00:10:96::/96", &owned[1]), 0);
+	config.owned = owned;
 	cr_assert_eq(bl_store_new(&world.store), 0);
 	cr_assert_eq(bl_dns_zone_init(&world.zone, &config, &err), 0, "%s", err.text);
 	dns_world_put(&world, yaml);

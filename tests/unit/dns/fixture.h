@@ -11,6 +11,7 @@ struct dns_world {
 	struct bl_store *store;
 	struct bl_dns_zone zone;
 	struct bl_dns_answerer answerer;
+	bool is_made;
 };
 
 struct dns_world dns_world_of(const char *yaml);

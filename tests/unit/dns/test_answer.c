@@ -23,11 +23,27 @@ Test(answer, question_is_checked)
 {
 	static const struct option_row rows[] = {
 		{{.edns = true}, WEB, "A", "NOERROR aa edns\n" WEB ". 5 A 10.96.0.7\n"},
-		{{.edns = true, .version = 1}, WEB, "A", "BADVERS aa edns\n"},
+		{{.edns = true, .payload = 16},
+		 WEB,
+		 "A",
+		 "NOERROR aa edns\n" WEB ". 5 A 10.96.0.7\n"},
+		{{.edns = true, .version = 255}, WEB, "A", "BADVERS edns\n"},
+		{{.edns = true, .version = 1}, "www.example.org", "A", "BADVERS edns\n"},
+		{{.edns = true, .version = 1}, WEB, "A", "BADVERS edns\n"},
 		{{.rclass = KNOT_CLASS_CH}, "version.bind", "TXT", "REFUSED\n"},
 		{{.rclass = 255}, WEB, "A", "REFUSED\n"},
+		{{.rclass = 254}, WEB, "A", "REFUSED\n"},
+		{{.rclass = 4}, WEB, "A", "REFUSED\n"}, /* Hesiod */
+		{{.rclass = 0xff00}, WEB, "A", "REFUSED\n"},
+		{{0}, WEB, "TYPE253", "REFUSED\n"},
+		{{0},
+		 WEB,
+		 "TYPE65280",
+		 "NOERROR aa\n--\ncluster.local. 5 SOA ns.dns.cluster.local. "
+		 "hostmaster.cluster.local. 7 7200 1800 86400 5\n"},
 		{{.tcp = true}, "cluster.local", "AXFR", "REFUSED\n"},
 		{{.tcp = true}, "cluster.local", "IXFR", "REFUSED\n"},
+		{{0}, "cluster.local", "AXFR", "REFUSED\n"},
 		{{0}, "www.example.org", "A", "REFUSED\n"},
 	};
 
@@ -86,6 +102,9 @@ Test(answer, broken_messages_are_told_apart)
 		{2, 0x81, 0, -1},                  /* a response */
 		{2, 0x29, 0, KNOT_RCODE_NOTIMPL},  /* UPDATE */
 		{2, 0x21, 0, KNOT_RCODE_NOTIMPL},  /* NOTIFY */
+		{2, 0x09, 0, KNOT_RCODE_NOTIMPL},  /* IQUERY */
+		{2, 0x11, 0, KNOT_RCODE_NOTIMPL},  /* STATUS */
+		{2, 0x79, 0, KNOT_RCODE_NOTIMPL},  /* the last that there can be */
 		{5, 0, 0, KNOT_RCODE_FORMERR},     /* no question */
 		{5, 2, 0, KNOT_RCODE_FORMERR},     /* two, of which one is missing */
 		{7, 1, 0, KNOT_RCODE_FORMERR},     /* an answer that is missing */
@@ -125,6 +144,26 @@ static char *many_endpoints(unsigned int count)
 	for (unsigned int i = 0; i < count; i++)
 		bl_buf_addf(&buf, "  - {ip: 10.%u.%u.1}\n", i / 250 + 1, i % 250 + 1);
 	return bl_buf_take(&buf);
+}
+
+/* Names that came before are pointed to: a record of the name asked for takes 16 bytes. */
+Test(answer, names_are_compressed)
+{
+	_cleanup_free_ char *yaml = many_endpoints(20);
+	struct dns_world world = dns_world_of(yaml);
+	const struct dns_options options = {0};
+	uint8_t query[600], out[512];
+	struct bl_dns_reply reply = {.out = out, .room = sizeof(out)};
+	size_t len =
+		dns_query("MANY.default.svc.cluster.local", "A", &options, query, sizeof(query));
+
+	cr_assert_eq(bl_dns_answerer_init(&world.answerer, &world.zone, 0, false), 0);
+	cr_assert_eq(bl_dns_answer(&world.answerer, query, len, false, &reply), BL_DNS_REPLY);
+	cr_expect_eq(reply.len, len + 20 * 16);
+	cr_expect_eq(memcmp(out + 12, query + 12, len - 12), 0, "the question is as it came");
+	for (size_t i = 0; i < 20; i++)
+		cr_expect_eq(memcmp(out + len + 16 * i, "\xc0\x0c", 2), 0, "record %zu", i);
+	dns_world_done(&world);
 }
 
 static size_t lines_of(const char *text)

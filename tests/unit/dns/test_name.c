@@ -39,38 +39,45 @@ Test(name, label_stands_for_an_address)
 
 struct reverse_row {
 	const char *name;
-	bool is;
-	const char *addr; /* "": not a whole one */
+	bool is, has_more, is_address;
+	const char *prefix;
 };
 
-Test(name, reverse_name_stands_for_an_address)
+Test(name, reverse_name_stands_for_an_address_or_the_front_of_some)
 {
 	static const struct reverse_row rows[] = {
-		{"4.3.2.1.in-addr.arpa", true, "1.2.3.4"},
-		{"3.2.1.in-addr.arpa", true, ""},
-		{"04.3.2.1.in-addr.arpa", true, ""},
-		{"256.3.2.1.in-addr.arpa", true, ""},
-		{"5.4.3.2.1.in-addr.arpa", true, ""},
-		{"in-addr.arpa", true, ""},
-		{"arpa", false, ""},
-		{"4.3.2.1.in-addr.arpa.example", false, ""},
+		{"4.3.2.1.in-addr.arpa", true, false, true, "1.2.3.4/32"},
+		{"3.2.1.in-addr.arpa", true, false, false, "1.2.3.0/24"},
+		{"04.3.2.1.in-addr.arpa", true, true, false, "1.2.3.0/24"},
+		{"256.3.2.1.in-addr.arpa", true, true, false, "1.2.3.0/24"},
+		{"5.4.3.2.1.in-addr.arpa", true, true, false, "1.2.3.4/32"},
+		{"x.in-addr.arpa", true, true, false, "0.0.0.0/0"},
+		{"in-addr.arpa", true, false, false, "0.0.0.0/0"},
+		{"arpa", false, false, false, NULL},
+		{"4.3.2.1.in-addr.arpa.example", false, false, false, NULL},
 		{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", true,
-		 "fd00::1"},
+		 false, true, "fd00::1/128"},
 		{"g.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", true,
-		 ""},
-		{"0.d.f.ip6.arpa", true, ""},
+		 true, false, "fd00::/124"},
+		{"1.d.f.ip6.arpa", true, false, false, "fd10::/12"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_dns_reverse_name reverse;
 		struct bl_dns_name name = {0};
-		struct bl_addr addr;
-		char text[BL_ADDR_TEXT];
+		char text[BL_PREFIX_TEXT];
 
 		bl_dns_name_add_text(&name, rows[i].name);
 		cr_assert_eq(bl_dns_name_finish(&name), 0);
-		cr_expect_eq(bl_dns_name_is_reverse(name.wire, &addr), rows[i].is, "'%s'",
+		cr_assert_eq(bl_dns_name_read_reverse(name.wire, &reverse), rows[i].is, "'%s'",
 			     rows[i].name);
-		cr_expect_str_eq(bl_addr_format(&addr, text), rows[i].addr, "'%s'", rows[i].name);
+		if (!rows[i].is)
+			continue;
+		cr_expect_eq(reverse.has_more, rows[i].has_more, "'%s'", rows[i].name);
+		cr_expect_eq(bl_dns_reverse_is_address(&reverse), rows[i].is_address, "'%s'",
+			     rows[i].name);
+		cr_expect_str_eq(bl_prefix_format(&reverse.prefix, text), rows[i].prefix, "'%s'",
+				 rows[i].name);
 	}
 }
 

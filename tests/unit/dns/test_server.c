@@ -19,7 +19,14 @@ enum upstream_mode {
 	UPSTREAM_ANSWERS,
 	UPSTREAM_TRUNCATES, /* over UDP; TCP has the answer */
 	UPSTREAM_IS_SILENT,
-	UPSTREAM_LIES, /* another identity, then another name, then the answer */
+	UPSTREAM_LIES,  /* another identity, then another name, then the answer */
+	UPSTREAM_FAILS, /* SERVFAIL */
+	UPSTREAM_REFUSES,
+	UPSTREAM_IS_LAME,       /* no answer, and nobody who would know */
+	UPSTREAM_IS_SLOW,       /* the first time */
+	UPSTREAM_SENDS_GARBAGE, /* before the answer */
+	UPSTREAM_BREAKS_OFF,    /* truncates, and its TCP ends in the middle, the first time */
+	UPSTREAM_IS_GONE,       /* nobody has its port */
 };
 
 struct upstream {
@@ -53,10 +60,27 @@ static void answer_datagram(struct upstream *upstream, const uint8_t *query,
 			    const struct sockaddr_in *peer)
 {
 	uint8_t out[600];
-	size_t len = answer_to(query, upstream->mode == UPSTREAM_TRUNCATES, out);
+	size_t len = answer_to(
+		query,
+		upstream->mode == UPSTREAM_TRUNCATES || upstream->mode == UPSTREAM_BREAKS_OFF, out);
 
-	if (upstream->mode == UPSTREAM_IS_SILENT)
+	if (upstream->mode == UPSTREAM_IS_SILENT ||
+	    (upstream->mode == UPSTREAM_IS_SLOW && atomic_load(&upstream->udp_count) == 1))
 		return;
+	if (upstream->mode == UPSTREAM_FAILS || upstream->mode == UPSTREAM_REFUSES) {
+		len = answer_to(query, true, out);
+		out[2] &= 0xfd;
+		out[3] |=
+			upstream->mode == UPSTREAM_FAILS ? KNOT_RCODE_SERVFAIL : KNOT_RCODE_REFUSED;
+	}
+	if (upstream->mode == UPSTREAM_IS_LAME) {
+		len = answer_to(query, true, out);
+		out[2] &= 0xfd;
+	}
+	if (upstream->mode == UPSTREAM_SENDS_GARBAGE)
+		for (size_t cut = 0; cut < len; cut += 5)
+			(void)sendto(upstream->udp_fd, out, cut, 0, (const struct sockaddr *)peer,
+				     sizeof(*peer));
 	if (upstream->mode == UPSTREAM_LIES) {
 		out[len - 1] = 66;
 		out[0] ^= 1;
@@ -108,7 +132,9 @@ static void *serve_tcp(void *userdata)
 			out[1] = (uint8_t)len;
 			/* In two parts, as a stream may come. */
 			(void)send(fd, out, 5, MSG_NOSIGNAL);
-			(void)send(fd, out + 5, len - 3, MSG_NOSIGNAL);
+			if (upstream->mode != UPSTREAM_BREAKS_OFF ||
+			    atomic_load(&upstream->tcp_count) > 1)
+				(void)send(fd, out + 5, len - 3, MSG_NOSIGNAL);
 		}
 		(void)close(fd);
 	}
@@ -128,6 +154,11 @@ static void upstream_start(struct upstream *upstream)
 	cr_assert_eq(listen(upstream->tcp_fd, 8), 0);
 	cr_assert_eq(bind(upstream->udp_fd, (struct sockaddr *)&address, len), 0);
 	upstream->port = ntohs(address.sin_port);
+	if (upstream->mode == UPSTREAM_IS_GONE) {
+		(void)close(upstream->udp_fd);
+		(void)close(upstream->tcp_fd);
+		return;
+	}
 	cr_assert_eq(pthread_create(&upstream->thread, NULL, serve_udp, upstream), 0);
 	cr_assert_eq(pthread_create(&tcp, NULL, serve_tcp, upstream), 0);
 	(void)pthread_detach(tcp);
@@ -138,7 +169,9 @@ struct running {
 	struct dns_world world;
 	struct bl_dns_server *server;
 	uint16_t port;
-	struct upstream upstream;
+	struct upstream upstream; /* asked first */
+	struct upstream second;   /* when it was given a mode */
+	bool has_second;
 };
 
 static void start(struct running *running, enum upstream_mode mode)
@@ -155,6 +188,12 @@ static void start(struct running *running, enum upstream_mode mode)
 	(void)bl_addr_parse("127.0.0.1", &config.listen[0].addr);
 	config.upstreams[0].addr = config.listen[0].addr;
 	config.upstreams[0].port = running->upstream.port;
+	if (running->has_second) {
+		upstream_start(&running->second);
+		config.upstreams[1] = (struct bl_dns_endpoint){.addr = config.listen[0].addr,
+							       .port = running->second.port};
+		config.upstream_count = 2;
+	}
 	cr_assert_eq(bl_dns_server_new(&config, &running->server, &err), 0, "%s", err.text);
 	running->port = bl_dns_server_listen(running->server, &count)[0].port;
 	cr_assert_eq(count, 1u);
@@ -337,5 +376,72 @@ Test(server, zone_changes_while_it_is_asked)
 		dns_world_put(&running.world, yaml);
 		expect_udp(&running, WEB, want);
 	}
+	stop(&running);
+}
+
+struct fault_row {
+	enum upstream_mode mode;
+	bool has_second;
+	const char *want;
+	unsigned int second_asked;
+};
+
+#define ANSWER "NOERROR ra\na.example.org. 60 A 192.0.2.5\n"
+
+Test(server, faults_of_upstreams_are_told_apart)
+{
+	static const struct fault_row rows[] = {
+		{UPSTREAM_FAILS, true, ANSWER, 1},
+		{UPSTREAM_REFUSES, true, ANSWER, 1},
+		{UPSTREAM_IS_SILENT, true, ANSWER, 1},
+		{UPSTREAM_IS_GONE, true, ANSWER, 1},
+		{UPSTREAM_IS_SLOW, true, ANSWER, 1},
+		/* alone, what it says is what there is to say */
+		{UPSTREAM_FAILS, false, "SERVFAIL ra\n", 0},
+		{UPSTREAM_REFUSES, false, "REFUSED ra\n", 0},
+		{UPSTREAM_IS_GONE, false, "SERVFAIL ra\n", 0},
+		{UPSTREAM_IS_SLOW, false, ANSWER, 0},
+		/* no answer is an answer */
+		{UPSTREAM_IS_LAME, true, "NOERROR ra\n", 0},
+		{UPSTREAM_SENDS_GARBAGE, true, ANSWER, 0},
+		{UPSTREAM_BREAKS_OFF, false, ANSWER, 0},
+		{UPSTREAM_BREAKS_OFF, true, ANSWER, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct running running = {.has_second = rows[i].has_second};
+		_cleanup_free_ char *text = NULL;
+
+		start(&running, rows[i].mode);
+		text = ask_udp(&running, "a.example.org");
+		cr_expect_str_eq(text, rows[i].want, "row %zu: %s", i, text);
+		if (rows[i].has_second && rows[i].second_asked)
+			cr_expect_eq(running.second.udp_count, rows[i].second_asked, "row %zu", i);
+		/* Our own names are answered all the same. */
+		expect_udp(&running, WEB, "NOERROR aa ra\n" WEB ". 5 A 10.96.0.7\n");
+		stop(&running);
+	}
+}
+
+Test(server, upstream_that_answered_is_asked_first_from_then_on)
+{
+	struct running running = {.has_second = true};
+
+	start(&running, UPSTREAM_FAILS);
+	expect_udp(&running, "a.example.org", ANSWER);
+	expect_udp(&running, "b.example.org", "NOERROR ra\nb.example.org. 60 A 192.0.2.5\n");
+	cr_expect_eq(running.upstream.udp_count, 1u);
+	cr_expect_eq(running.second.udp_count, 2u);
+	stop(&running);
+}
+
+Test(server, failures_are_not_kept)
+{
+	struct running running = {0};
+
+	start(&running, UPSTREAM_FAILS);
+	expect_udp(&running, "a.example.org", "SERVFAIL ra\n");
+	running.upstream.mode = UPSTREAM_ANSWERS;
+	expect_udp(&running, "a.example.org", ANSWER);
 	stop(&running);
 }

@@ -5,11 +5,12 @@
 
 #include "fixture.h"
 
-#define SOA                                                                                        \
-	"--\ncluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 "    \
-	"86400 5\n"
-#define NONE "NXDOMAIN aa\n" SOA
-#define NO_DATA "NOERROR aa\n" SOA
+#define SOA_DATA " 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 5\n"
+#define SOA_OF(zone) "--\n" zone "." SOA_DATA
+#define NONE "NXDOMAIN aa\n" SOA_OF("cluster.local")
+#define NO_DATA "NOERROR aa\n" SOA_OF("cluster.local")
+#define ZONE4 "96.10.in-addr.arpa"
+#define ZONE6 "0.0.0.0.0.0.0.0.0.0.0.0.6.9.0.0.0.1.0.0.0.0.d.f.ip6.arpa"
 
 static const char objects[] =
 	"apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n---\n"
@@ -113,9 +114,22 @@ static const struct row rows[] = {
 	 "NOERROR aa\n"
 	 "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.9.0.0.0.1.0.0.0.0.d.f.ip6.arpa. 5 PTR "
 	 "web.default.svc.cluster.local.\n"},
-	{"7.0.96.10.in-addr.arpa", "A", NO_DATA},
-	{"9.9.96.10.in-addr.arpa", "PTR", NONE},
-	{"1.0.0.127.in-addr.arpa", "PTR", "NXDOMAIN\n" SOA},
+	{"7.0.96.10.in-addr.arpa", "A", "NOERROR aa\n" SOA_OF(ZONE4)},
+	{"9.9.96.10.in-addr.arpa", "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE4)},
+	{"1.0.0.127.in-addr.arpa", "PTR", "NXDOMAIN\n" SOA_OF("1.0.0.127.in-addr.arpa")},
+	/* the reverse zones of the service ranges, and what lies between them and an address */
+	{ZONE4, "SOA", "NOERROR aa\n" ZONE4 "." SOA_DATA},
+	{ZONE4, "NS", "NOERROR aa\n" ZONE4 ". 5 NS ns.dns.cluster.local.\n"},
+	{ZONE4, "PTR", "NOERROR aa\n" SOA_OF(ZONE4)},
+	{"0." ZONE4, "PTR", "NOERROR aa\n" SOA_OF(ZONE4)},
+	{"x.0." ZONE4, "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE4)},
+	{"1.7.0." ZONE4, "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE4)},
+	{"10.in-addr.arpa", "SOA", "NXDOMAIN\n" SOA_OF("10.in-addr.arpa")},
+	{ZONE6, "SOA", "NOERROR aa\n" ZONE6 "." SOA_DATA},
+	{"8.0.0.0.0.0.0.0." ZONE6, "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE6)},
+	{"1.0.0.0.0.0.0.0.0." ZONE6, "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE6)},
+	/* of addresses that are not ours we know their own names alone */
+	{"10.0.0.10.in-addr.arpa", "A", "NOERROR aa\n" SOA_OF("10.0.0.10.in-addr.arpa")},
 	/* headless: who is ready */
 	{"set.default.svc.cluster.local", "A",
 	 "NOERROR aa\nset.default.svc.cluster.local. 5 A 10.0.0.10\n"
@@ -219,7 +233,8 @@ Test(zone, records_follow_the_objects)
 	dns_world_remove(&world, BL_KIND_POD, "default", "set-1");
 	expect(&world, "set.default.svc.cluster.local", "A",
 	       "NOERROR aa\nset.default.svc.cluster.local. 5 A 10.0.0.10\n");
-	expect(&world, "11.0.0.10.in-addr.arpa", "PTR", "NXDOMAIN\n" SOA);
+	expect(&world, "11.0.0.10.in-addr.arpa", "PTR",
+	       "NXDOMAIN\n" SOA_OF("11.0.0.10.in-addr.arpa"));
 	expect(&world, "10-0-0-11.default.pod.cluster.local", "A", NONE);
 	dns_world_remove(&world, BL_KIND_SERVICE, "default", "eager");
 	expect(&world, "10.0.0.10.in-addr.arpa", "PTR",
@@ -233,7 +248,7 @@ Test(zone, records_follow_the_objects)
 	expect(&world, "10-0-0-12.default.pod.cluster.local", "A", NONE);
 	dns_world_remove(&world, BL_KIND_SERVICE, "default", "web");
 	expect(&world, "web.default.svc.cluster.local", "A", NONE);
-	expect(&world, "7.0.96.10.in-addr.arpa", "PTR", NONE);
+	expect(&world, "7.0.96.10.in-addr.arpa", "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE4));
 	dns_world_remove(&world, BL_KIND_NAMESPACE, NULL, "empty");
 	expect(&world, "empty.svc.cluster.local", "A", NONE);
 	dns_world_done(&world);
@@ -247,7 +262,7 @@ Test(zone, service_changes_its_type)
 			      "spec: {type: ExternalName, externalName: example.org}\n");
 	expect(&world, "plain.default.svc.cluster.local", "CNAME",
 	       "NOERROR aa\nplain.default.svc.cluster.local. 5 CNAME example.org.\n");
-	expect(&world, "8.0.96.10.in-addr.arpa", "PTR", NONE);
+	expect(&world, "8.0.96.10.in-addr.arpa", "PTR", "NXDOMAIN aa\n" SOA_OF(ZONE4));
 	dns_world_put(&world, "apiVersion: v1\nkind: Service\nmetadata: {name: plain}\n"
 			      "spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}\n");
 	expect(&world, "9.0.96.10.in-addr.arpa", "PTR",
@@ -317,5 +332,65 @@ Test(zone, pods_are_clients_while_they_are_there)
 	dns_world_remove(&world, BL_KIND_POD, "default", "set-0");
 	cr_expect_not(may_ask(&world, "10.0.0.10"));
 	cr_expect(may_ask(&world, "192.0.2.1"));
+	dns_world_done(&world);
+}
+
+static uint32_t serial_of(struct dns_world *world)
+{
+	_cleanup_free_ char *text = dns_ask(world, "cluster.local", "SOA");
+	const char *at = strstr(text, "hostmaster.cluster.local. ");
+
+	cr_assert_not_null(at, "%s", text);
+	return (uint32_t)strtoul(at + strlen("hostmaster.cluster.local. "), NULL, 10);
+}
+
+Test(zone, serial_grows_with_every_version)
+{
+	struct dns_world world = dns_world_of(objects);
+
+	cr_expect_eq(serial_of(&world), 7u);
+	world.zone.serial = UINT32_MAX;
+	cr_assert_eq(bl_dns_zone_publish(&world.zone), 0);
+	cr_expect_eq(serial_of(&world), 0u); /* it goes round, as RFC 1982 has it */
+	cr_assert_eq(bl_dns_zone_publish(&world.zone), 0);
+	cr_expect_eq(serial_of(&world), 1u);
+	dns_world_done(&world);
+}
+
+Test(zone, reverse_zone_ends_at_a_label)
+{
+	struct dns_world world = dns_world_of(objects);
+
+	/* A network of 12 bits is served as the sixteen zones of 16 bits that it has. */
+	cr_assert_eq(bl_prefix_parse("10.96.0.0/12", &world.zone.owned[0]), 0);
+	expect(&world, "1.0.111.10.in-addr.arpa", "PTR",
+	       "NXDOMAIN aa\n" SOA_OF("111.10.in-addr.arpa"));
+	expect(&world, "1.0.112.10.in-addr.arpa", "PTR",
+	       "NXDOMAIN\n" SOA_OF("1.0.112.10.in-addr.arpa"));
+	cr_assert_eq(bl_prefix_parse("10.96.0.0/30", &world.zone.owned[0]), 0);
+	expect(&world, "1.0.96.10.in-addr.arpa", "PTR",
+	       "NOERROR aa\n1.0.96.10.in-addr.arpa. 5 PTR kubernetes.default.svc.cluster.local.\n");
+	expect(&world, "2.0.96.10.in-addr.arpa", "PTR",
+	       "NXDOMAIN aa\n" SOA_OF("2.0.96.10.in-addr.arpa"));
+	dns_world_done(&world);
+}
+
+Test(zone, pod_without_a_node_may_ask)
+{
+	struct dns_world world = dns_world_of("apiVersion: v1\nkind: Namespace\n"
+					      "metadata: {name: default}\n");
+
+	world.zone.node_name = (char[]){"here"};
+	dns_world_put(&world, "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+			      "spec: {containers: [{name: c}]}\nstatus: {podIP: 10.0.0.1}\n---\n"
+			      "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n"
+			      "spec: {nodeName: here, containers: [{name: c}]}\n"
+			      "status: {podIP: 10.0.0.2}\n---\n"
+			      "apiVersion: v1\nkind: Pod\nmetadata: {name: c}\n"
+			      "spec: {nodeName: there, containers: [{name: c}]}\n"
+			      "status: {podIP: 10.0.0.3}\n");
+	cr_expect(may_ask(&world, "10.0.0.1"));
+	cr_expect(may_ask(&world, "10.0.0.2"));
+	cr_expect_not(may_ask(&world, "10.0.0.3"));
 	dns_world_done(&world);
 }
