@@ -12,6 +12,7 @@ from objects import NODE_PORT, WEB
 from outside import outcome, put_node_port, status, wait_for, where
 
 HELD = 500
+CHECK_FAILED = 3  # of beeline check
 
 # Connections that stay open; a line of input each has every one of them ask again.
 HOLD = """
@@ -119,6 +120,12 @@ def test_another_xdp_program_on_the_device_is_named_and_tc_is_offered(outside_no
     system.wait_until(lambda: "lab_pass" in node.agent.read_log()[log_before:], 10, 0.1,
                       "a message that names the program")
     assert "--xdp-mode tc" in node.agent.read_log()[log_before:]
+    check = node.beeline("check", "--device", "eth0", check=False)
+    assert check.returncode == CHECK_FAILED
+    row = next(line for line in check.stdout.splitlines() if "eth0: free for XDP" in line)
+    assert "MISSING" in row and "XDP program 'lab_pass'" in row
+    assert "--xdp-mode tc" in check.stdout
+    assert node.beeline("check", "--device", "eth0", "--xdp-mode", "tc").returncode == 0
     node.agent.stop()
     node.add_pod("web", labels=WEB)
     put_node_port(lab)
@@ -135,7 +142,15 @@ def test_unload_takes_everything_off_the_devices(outside_nodes, lab):
     assert "clsact" not in node.output("tc", "qdisc", "show", "dev", "eth0")
 
 
-def test_status_says_the_mode_of_each_device(outside_nodes):
+def test_status_and_check_say_the_mode_of_each_device(outside_nodes):
     (node,) = outside_nodes(1)
     devices = {row["name"]: row for row in status(node)["devices"]}
     assert devices["eth0"]["mode"] == "native", json.dumps(devices)
+    assert "eth0: native" in node.beeline("status").stdout
+    rows = {(row["device"], row["name"]): row for row in json.loads(
+        node.beeline("check", "--device", "eth0", "-o", "json").stdout)}
+    assert rows["eth0", "native XDP"]["detail"] == "in use"
+    assert "'bl_xdp'" in rows["eth0", "free for XDP"]["detail"]
+    assert rows[None, "packet programs"]["found"]
+    missing = node.beeline("check", "--device", "nowhere0", check=False)
+    assert missing.returncode == CHECK_FAILED and "nowhere0: there" in missing.stdout

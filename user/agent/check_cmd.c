@@ -19,19 +19,27 @@ static const char *state_of(const struct bl_feature *feature)
 	return is_missing(feature) ? "MISSING" : "absent";
 }
 
+static const char *full_name(const struct bl_feature *feature, char ret[static IF_NAMESIZE + 64])
+{
+	(void)snprintf(ret, IF_NAMESIZE + 64, "%s%s%s", feature->device,
+		       feature->device[0] ? ": " : "", feature->name);
+	return ret;
+}
+
 static void print_table(const struct bl_feature *items, size_t count, FILE *out)
 {
+	char name[IF_NAMESIZE + 64];
 	int width = 7;
 
 	for (size_t i = 0; i < count; i++)
-		if ((int)strlen(items[i].name) > width)
-			width = (int)strlen(items[i].name);
+		if ((int)strlen(full_name(&items[i], name)) > width)
+			width = (int)strlen(name);
 	(void)fprintf(out, "%-*s  %-8s %-6s DETAIL\n", width, "FEATURE", "STATE", "SINCE");
 	for (size_t i = 0; i < count; i++) {
 		const struct bl_feature *item = &items[i];
 
-		(void)fprintf(out, "%-*s  %-8s %-6s %s\n", width, item->name, state_of(item),
-			      item->since ? item->since : "-", item->detail);
+		(void)fprintf(out, "%-*s  %-8s %-6s %s\n", width, full_name(item, name),
+			      state_of(item), item->since ? item->since : "-", item->detail);
 		if (item->found)
 			continue;
 		if (item->lost)
@@ -54,6 +62,7 @@ static void print_json(const struct bl_feature *items, size_t count, FILE *out)
 		struct json_object *json = json_object_new_object();
 
 		add_text(json, "name", items[i].name);
+		add_text(json, "device", items[i].device[0] ? items[i].device : NULL);
 		json_object_object_add(
 			json, "required",
 			json_object_new_boolean(items[i].need == BL_FEATURE_REQUIRED));
@@ -75,6 +84,7 @@ int bl_agent_check(const struct bl_agent_config *config, bool json, FILE *out)
 	_cleanup_(bl_settings_done) struct bl_settings settings = {0};
 	_cleanup_free_ struct bl_feature *items = NULL;
 	struct bl_datapath_config datapath;
+	struct bl_device_wish wish;
 	struct bl_err err = {0};
 	size_t count = 0;
 	int r = bl_settings_init(&settings, config, &err);
@@ -84,7 +94,12 @@ int bl_agent_check(const struct bl_agent_config *config, bool json, FILE *out)
 		return BL_EXIT_USAGE;
 	}
 	datapath = bl_settings_datapath(&settings);
-	r = bl_features_probe(&datapath, &items, &count);
+	wish = (struct bl_device_wish){
+		.names = settings.config.packet.devices,
+		.count = settings.config.packet.device_count,
+		.mode = (enum bl_xdp_mode)settings.config.packet.xdp_mode,
+	};
+	r = bl_features_probe(&datapath, &wish, &items, &count);
 	if (r < 0)
 		return (int)bl_command_failed(r, &err);
 	if (json)

@@ -28,8 +28,7 @@ static const char *device_name(uint32_t ifindex, char ret[static IF_NAMESIZE])
 	return ret;
 }
 
-/* What holds the device's XDP hook; 0: nothing. */
-static uint32_t attached_program(uint32_t ifindex, uint8_t *ret_mode)
+uint32_t bl_device_xdp_program(uint32_t ifindex, uint8_t *ret_mode)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 
@@ -46,7 +45,7 @@ static int refuse_busy(uint32_t ifindex, struct bl_err *err)
 	char program[BL_PROGRAM_NAME];
 	char name[IF_NAMESIZE];
 	uint8_t mode;
-	uint32_t id = attached_program(ifindex, &mode);
+	uint32_t id = bl_device_xdp_program(ifindex, &mode);
 
 	bl_device_program_name(id, program);
 	return bl_err_set(err, -EBUSY,
@@ -59,7 +58,7 @@ static bool has_mode(uint32_t ifindex, uint32_t program_id, enum bl_xdp_mode wan
 {
 	uint8_t mode = XDP_ATTACHED_NONE;
 
-	return attached_program(ifindex, &mode) == program_id &&
+	return bl_device_xdp_program(ifindex, &mode) == program_id &&
 	       mode == (wanted == BL_XDP_GENERIC ? XDP_ATTACHED_SKB : XDP_ATTACHED_DRV);
 }
 
@@ -110,7 +109,7 @@ static bool is_held(uint32_t ifindex, int code)
 {
 	uint8_t mode;
 
-	return (code == -EBUSY || code == -EEXIST) && attached_program(ifindex, &mode) != 0;
+	return (code == -EBUSY || code == -EEXIST) && bl_device_xdp_program(ifindex, &mode) != 0;
 }
 
 static int attach_ingress_tc(const char *dir, uint32_t ifindex, int program_fd, struct bl_err *err)

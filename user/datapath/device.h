@@ -25,6 +25,9 @@ int bl_device_detach(const char *dir, uint32_t ifindex, struct bl_err *err);
 /* Devices that have pins, sorted; the caller frees. */
 int bl_device_list(const char *dir, uint32_t **ret, size_t *ret_count);
 
+/* What holds the device's XDP hook, and how (XDP_ATTACHED_*); 0: nothing. */
+uint32_t bl_device_xdp_program(uint32_t ifindex, uint8_t *ret_mode);
+
 /* device_tc.c: 0 also when the filter is there already with this program. */
 int bl_device_tc_attach(const char *dir, uint32_t ifindex, bool ingress, int program_fd,
 			struct bl_err *err);
@@ -32,6 +35,10 @@ int bl_device_tc_attach(const char *dir, uint32_t ifindex, bool ingress, int pro
 int bl_device_tc_detach(uint32_t ifindex, bool ingress);
 /* The clsact qdisc, when it is ours and nobody else has filters there. */
 int bl_device_tc_remove_qdisc(const char *dir, uint32_t ifindex);
+
+/* Nobody else has a filter where ours goes; else the name of its program. */
+#define BL_PROGRAM_NAME 32
+bool bl_device_tc_is_free(uint32_t ifindex, bool ingress, char ret_program[static BL_PROGRAM_NAME]);
 
 /* device_pin.c */
 enum bl_device_pin {
@@ -46,7 +53,6 @@ int bl_device_unpin(const char *dir, enum bl_device_pin pin, uint32_t ifindex);
 int bl_device_open_pin(const char *dir, enum bl_device_pin pin, uint32_t ifindex);
 
 /* Name of a program; "?" when it cannot be had. */
-#define BL_PROGRAM_NAME 32
 void bl_device_program_name(uint32_t id, char ret[static BL_PROGRAM_NAME]);
 
 #endif

@@ -40,6 +40,17 @@ static int find_filter(uint32_t ifindex, bool ingress, uint32_t *ret_program_id)
 	return strcmp(name, ingress ? BL_PROG_TC_INGRESS : BL_PROG_TC_EGRESS) == 0 ? 1 : -EEXIST;
 }
 
+bool bl_device_tc_is_free(uint32_t ifindex, bool ingress, char ret_program[static BL_PROGRAM_NAME])
+{
+	libbpf_print_fn_t before = libbpf_set_print(be_silent);
+	uint32_t id = 0;
+	int r = find_filter(ifindex, ingress, &id);
+
+	(void)libbpf_set_print(before);
+	bl_device_program_name(id, ret_program);
+	return r != -EEXIST;
+}
+
 static int make_qdisc(const char *dir, uint32_t ifindex, int program_fd)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,

@@ -12,8 +12,8 @@
 
 #define CONFIG_BPF "a kernel with CONFIG_BPF_SYSCALL, CONFIG_CGROUP_BPF and CONFIG_BPF_JIT"
 
-/* To add a feature, add a row; the trial goes to probe_bpf.c or probe_system.c. */
-static const struct {
+/* To add a feature, add a row; the trial goes to a probe_*.c. */
+struct row {
 	const char *name;
 	enum bl_feature_need need;
 	const char *since;
@@ -21,7 +21,9 @@ static const struct {
 	struct bl_probe_argument argument;
 	const char *lost;
 	const char *mend;
-} rows[] = {
+};
+
+static const struct row rows[] = {
 	{"kernel", BL_FEATURE_REQUIRED, "5.14", bl_probe_kernel, {0}, "everything", "Linux"},
 	{"types (BTF)",
 	 BL_FEATURE_REQUIRED,
@@ -208,23 +210,151 @@ static const struct {
 	 "a kernel with CONFIG_IPV6, and no ipv6.disable=1"},
 };
 
-static void probe_row(const struct bl_datapath_config *config, size_t i, struct bl_feature *ret)
-{
-	int r;
+static const struct row packet_rows[] = {
+	{"XDP programs",
+	 BL_FEATURE_REQUIRED,
+	 "5.9",
+	 bl_probe_xdp,
+	 {0},
+	 "clients outside are not served: the programs of XDP and tc are loaded together",
+	 CONFIG_BPF},
+	{"tc programs",
+	 BL_FEATURE_REQUIRED,
+	 "4.5",
+	 bl_probe_tc,
+	 {0},
+	 "answers of local pods leave under the pod's address",
+	 "modprobe sch_ingress cls_bpf, or a kernel with CONFIG_NET_SCH_INGRESS and "
+	 "CONFIG_NET_CLS_BPF"},
+	{"bpf_fib_lookup",
+	 BL_FEATURE_REQUIRED,
+	 "4.18",
+	 bl_probe_packet_helper,
+	 {.text = "xt", .number = BPF_FUNC_fib_lookup},
+	 "the way to pods of other nodes is not known",
+	 "Linux 4.18"},
+	{"bpf_redirect",
+	 BL_FEATURE_REQUIRED,
+	 "4.8",
+	 bl_probe_packet_helper,
+	 {.text = "xt", .number = BPF_FUNC_redirect},
+	 "packets cannot leave by another device",
+	 "Linux 4.8"},
+	{"bpf_xdp_load_bytes",
+	 BL_FEATURE_REQUIRED,
+	 "5.18",
+	 bl_probe_packet_helper,
+	 {.text = "x", .number = BPF_FUNC_xdp_load_bytes},
+	 "headers of long packets cannot be read",
+	 "Linux 5.18"},
+	{"bpf_xdp_adjust_tail",
+	 BL_FEATURE_REQUIRED,
+	 "4.18",
+	 bl_probe_packet_helper,
+	 {.text = "x", .number = BPF_FUNC_xdp_adjust_tail},
+	 "nobody can be refused by RST or ICMP",
+	 "Linux 4.18"},
+	{"bpf_skb_adjust_room",
+	 BL_FEATURE_REQUIRED,
+	 "4.13",
+	 bl_probe_packet_helper,
+	 {.text = "t", .number = BPF_FUNC_skb_adjust_room},
+	 "direct server return cannot wrap packets",
+	 "Linux 4.13"},
+	{"bpf_ktime_get_coarse_ns",
+	 BL_FEATURE_REQUIRED,
+	 "5.11",
+	 bl_probe_packet_helper,
+	 {.text = "xt", .number = BPF_FUNC_ktime_get_coarse_ns},
+	 "flows do not age",
+	 "Linux 5.11"},
+	{"LPM tries",
+	 BL_FEATURE_REQUIRED,
+	 "4.11",
+	 bl_probe_map_type,
+	 {.number = BPF_MAP_TYPE_LPM_TRIE},
+	 "no loadBalancerSourceRanges",
+	 CONFIG_BPF},
+	{"per-CPU arrays",
+	 BL_FEATURE_REQUIRED,
+	 "4.6",
+	 bl_probe_map_type,
+	 {.number = BPF_MAP_TYPE_PERCPU_ARRAY},
+	 "nothing is counted",
+	 CONFIG_BPF},
+	{"packet programs",
+	 BL_FEATURE_REQUIRED,
+	 "5.18",
+	 bl_probe_packet_programs,
+	 {0},
+	 "clients outside are not served",
+	 "Linux 6.1; report the verifier's words"},
+	{"drivers' features",
+	 BL_FEATURE_OPTIONAL,
+	 "6.3",
+	 bl_probe_netdev_family,
+	 {0},
+	 "packets never go from one device to another in XDP, but through the stack",
+	 "Linux 6.3"},
+};
 
-	*ret = (struct bl_feature){
-		.name = rows[i].name,
-		.need = rows[i].need,
-		.since = rows[i].since,
-		.lost = rows[i].lost,
-		.mend = rows[i].mend,
-	};
-	r = rows[i].probe(config, &rows[i].argument, ret->detail);
+static const struct {
+	const char *name;
+	enum bl_feature_need need;
+	const char *since;
+	bl_probe_device_fn *probe;
+	const char *lost;
+	const char *mend;
+} device_rows[] = {
+	{"there", BL_FEATURE_REQUIRED, "2.6", bl_probe_device_there,
+	 "its packets are served as soon as it is there",
+	 "ip link; a name that is right, or the device"},
+	{"free for XDP", BL_FEATURE_REQUIRED, "4.8", bl_probe_device_free,
+	 "the agent leaves the device alone",
+	 "ip link set dev NAME xdp off, when no link holds the program; or --xdp-mode tc"},
+	{"native XDP", BL_FEATURE_OPTIONAL, "4.8", bl_probe_device_native,
+	 "if the driver refuses, the device is served at tc, which is slower", "a driver with XDP"},
+	{"sends for XDP", BL_FEATURE_OPTIONAL, "6.3", bl_probe_device_transmit,
+	 "packets that come in by other devices leave by this one through the stack",
+	 "a driver that does"},
+	{"room at tc", BL_FEATURE_REQUIRED, "4.5", bl_probe_device_tc,
+	 "the agent leaves the device alone", "tc filter show dev NAME ingress, and egress"},
+};
+
+static void say_why(int r, struct bl_feature *ret)
+{
 	ret->found = r == 0;
-	if (r < 0 && ret->detail[0] == '\0') {
-		errno = -r;
-		(void)snprintf(ret->detail, sizeof(ret->detail), "%m");
-	}
+	if (r == 0 || ret->detail[0])
+		return;
+	errno = -r;
+	(void)snprintf(ret->detail, sizeof(ret->detail), "%m");
+}
+
+static void probe_row(const struct bl_datapath_config *config, const struct row *row,
+		      struct bl_feature *ret)
+{
+	*ret = (struct bl_feature){
+		.name = row->name,
+		.need = row->need,
+		.since = row->since,
+		.lost = row->lost,
+		.mend = row->mend,
+	};
+	say_why(row->probe(config, &row->argument, ret->detail), ret);
+}
+
+static void probe_device(const struct bl_device_wish *wish, const char *name, size_t i,
+			 struct bl_feature *ret)
+{
+	*ret = (struct bl_feature){
+		.name = device_rows[i].name,
+		.need = device_rows[i].need,
+		.since = device_rows[i].since,
+		.lost = device_rows[i].lost,
+		.mend = device_rows[i].mend,
+	};
+	(void)snprintf(ret->device, sizeof(ret->device), "%s", name);
+	say_why(device_rows[i].probe(wish, name, ret->detail), ret);
 }
 
 static int stay_silent(enum libbpf_print_level level, const char *format, va_list args)
@@ -235,19 +365,28 @@ static int stay_silent(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-int bl_features_probe(const struct bl_datapath_config *config, struct bl_feature **ret_items,
-		      size_t *ret_count)
+int bl_features_probe(const struct bl_datapath_config *config, const struct bl_device_wish *wish,
+		      struct bl_feature **ret_items, size_t *ret_count)
 {
-	struct bl_feature *items = calloc(ARRAY_SIZE(rows), sizeof(*items));
+	size_t packet_count = wish->count ? ARRAY_SIZE(packet_rows) : 0;
+	struct bl_feature *items =
+		calloc(ARRAY_SIZE(rows) + packet_count + wish->count * ARRAY_SIZE(device_rows),
+		       sizeof(*items));
 	libbpf_print_fn_t print_before;
+	size_t count = 0;
 
 	if (!items)
 		return -ENOMEM;
 	print_before = libbpf_set_print(stay_silent);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		probe_row(config, i, &items[i]);
+		probe_row(config, &rows[i], &items[count++]);
+	for (size_t i = 0; i < packet_count; i++)
+		probe_row(config, &packet_rows[i], &items[count++]);
+	for (size_t k = 0; k < wish->count; k++)
+		for (size_t i = 0; i < ARRAY_SIZE(device_rows); i++)
+			probe_device(wish, wish->names[k], i, &items[count++]);
 	(void)libbpf_set_print(print_before);
 	*ret_items = items;
-	*ret_count = ARRAY_SIZE(rows);
+	*ret_count = count;
 	return 0;
 }

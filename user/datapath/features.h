@@ -6,6 +6,7 @@
 #ifndef DATAPATH_FEATURES_H
 #define DATAPATH_FEATURES_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,11 +24,19 @@ struct bl_feature {
 	const char *lost;  /* what does not work, or what is used instead */
 	const char *mend;  /* how to get it */
 	bool found;
-	char detail[160]; /* what was seen: a path, an errno in words */
+	char device[IF_NAMESIZE]; /* that it is about; "": the whole machine */
+	char detail[160];         /* what was seen: a path, an errno in words */
+};
+
+/* Devices that packets from outside are to come in by. */
+struct bl_device_wish {
+	const char *const *names; /* borrowed */
+	size_t count;             /* 0: nobody outside is served, and nothing of it is probed */
+	enum bl_xdp_mode mode;
 };
 
 /* Probes all rows. The array is the caller's (free). */
-int bl_features_probe(const struct bl_datapath_config *config, struct bl_feature **ret_items,
-		      size_t *ret_count);
+int bl_features_probe(const struct bl_datapath_config *config, const struct bl_device_wish *wish,
+		      struct bl_feature **ret_items, size_t *ret_count);
 
 #endif

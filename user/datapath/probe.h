@@ -40,4 +40,23 @@ bl_probe_fn bl_probe_unprivileged;
 bl_probe_fn bl_probe_statistics;
 bl_probe_fn bl_probe_ipv6;
 
+/* Runs a trial in a thread, and in a network namespace of its own that ends with it. */
+int bl_probe_in_netns(int (*trial)(void));
+
+/* Packets from outside */
+bl_probe_fn bl_probe_xdp;
+bl_probe_fn bl_probe_tc;
+bl_probe_fn bl_probe_packet_helper; /* arguments: hooks, number of the helper */
+bl_probe_fn bl_probe_packet_programs;
+bl_probe_fn bl_probe_netdev_family;
+
+/* The same of one device. */
+typedef int bl_probe_device_fn(const struct bl_device_wish *wish, const char *name, char *detail);
+
+bl_probe_device_fn bl_probe_device_there;
+bl_probe_device_fn bl_probe_device_free;
+bl_probe_device_fn bl_probe_device_native;
+bl_probe_device_fn bl_probe_device_transmit;
+bl_probe_device_fn bl_probe_device_tc;
+
 #endif

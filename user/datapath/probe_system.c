@@ -172,8 +172,6 @@ static int destroy_victim(void)
 	size_t destroyed = 0;
 	int r;
 
-	if (unshare(CLONE_NEWNET) < 0)
-		return -errno;
 	r = make_victim(&fd, &cookie);
 	if (r == 0)
 		r = bl_destroy_udp_sockets(&cookie, 1, &destroyed);
@@ -182,24 +180,35 @@ static int destroy_victim(void)
 	return destroyed == 1 ? 0 : -EOPNOTSUPP;
 }
 
-static void *destroy_thread(void *argument)
+struct trial {
+	int (*run)(void);
+	int result;
+};
+
+static void *run_trial(void *argument)
 {
-	*(int *)argument = destroy_victim();
+	struct trial *trial = argument;
+
+	trial->result = unshare(CLONE_NEWNET) < 0 ? -errno : trial->run();
 	return NULL;
 }
 
-/* In a thread, and a namespace of its own that ends with it. */
+int bl_probe_in_netns(int (*run)(void))
+{
+	struct trial trial = {.run = run};
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, run_trial, &trial);
+
+	if (r == 0)
+		r = pthread_join(thread, NULL);
+	return r != 0 ? -r : trial.result;
+}
+
 int bl_probe_diag_destroy(const struct bl_datapath_config *config,
 			  const struct bl_probe_argument *argument, char *detail)
 {
-	pthread_t thread;
-	int result = 0;
-	int r = pthread_create(&thread, NULL, destroy_thread, &result);
-
 	(void)config;
 	(void)argument;
 	(void)detail;
-	if (r == 0)
-		r = pthread_join(thread, NULL);
-	return r != 0 ? -r : result;
+	return bl_probe_in_netns(destroy_victim);
 }

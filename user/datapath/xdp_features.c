@@ -75,23 +75,29 @@ static int ask(int fd, const struct request *request, uint16_t type, void *ret, 
 	return -ENOENT;
 }
 
-bool bl_xdp_can_transmit(uint32_t ifindex)
+int bl_xdp_features(uint32_t ifindex, uint64_t *ret)
 {
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
 	const struct timeval patience = {.tv_sec = 1};
 	struct request request;
-	uint64_t features = 0;
 	uint16_t family;
+	int r;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
-		return false;
+		return -errno;
 	begin(&request, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 	add(&request, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY, sizeof(NETDEV_FAMILY));
-	if (ask(fd, &request, CTRL_ATTR_FAMILY_ID, &family, sizeof(family)) < 0)
-		return false;
+	r = ask(fd, &request, CTRL_ATTR_FAMILY_ID, &family, sizeof(family));
+	if (r < 0)
+		return r;
 	begin(&request, family, NETDEV_DEV_GET, NETDEV_VERSION);
 	add(&request, NETDEV_DEV_IFINDEX, &ifindex, sizeof(ifindex));
-	if (ask(fd, &request, NETDEV_DEV_XDP_FEATURES, &features, sizeof(features)) < 0)
-		return false;
-	return features & NETDEV_XDP_NDO_XMIT;
+	return ask(fd, &request, NETDEV_DEV_XDP_FEATURES, ret, sizeof(*ret));
+}
+
+bool bl_xdp_can_transmit(uint32_t ifindex)
+{
+	uint64_t features;
+
+	return bl_xdp_features(ifindex, &features) == 0 && features & NETDEV_XDP_NDO_XMIT;
 }

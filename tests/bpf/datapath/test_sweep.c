@@ -68,7 +68,7 @@ static void expect_nothing_can_be_destroyed(const struct bl_err *err)
 	size_t count = 0;
 
 	cr_expect(strstr(err->text, "1002 connected UDP sockets"), "%s", err->text);
-	cr_assert_eq(bl_features_probe(&place, &features, &count), 0);
+	cr_assert_eq(bl_features_probe(&place, &(struct bl_device_wish){0}, &features, &count), 0);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(features[i].name, "INET_DIAG_DESTROY") == 0)
 			cr_assert_not(features[i].found, "%s", err->text);
