@@ -334,7 +334,7 @@ def test_limits_and_unknown_paths(agent):
     assert agent.call("POST", "/version", "{}")[0] == 405
     assert agent.call("DELETE", SERVICES)[0] == 405
     assert agent.get(SERVICES + "?labelSelector=a%20in%20b")[0] == 400
-    assert agent.get(SERVICES + "?fieldSelector=spec.type%3DNodePort")[0] == 400
+    assert agent.get(SERVICES + "?fieldSelector=spec.externalName%3Dx")[0] == 400
     assert agent.get(SERVICES + "?watch=1&resourceVersion=x")[0] == 400
     code, answer = agent.post(SERVICES + "?dryRun=All", service("web"))
     assert code == 201 and agent.names(SERVICES) == []

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes everything that an agent owns, in order, runs the loop, and ends it all in reverse. */
 #include "agent/agent.h"
+#include "agent/bookmarks.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -293,6 +294,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	if (r >= 0)
 		r = bl_watches_new(agent->store, &agent->watches);
 	if (r >= 0)
+		r = bl_bookmarks_start(agent->loop, agent->watches, &agent->bookmarks);
+	if (r >= 0)
 		r = bl_settings_allocator(&agent->settings, NULL, NULL, &agent->allocator);
 	if (r < 0)
 		return bl_err_set(err, r, "cannot make the store: %s", strerror(-r));
@@ -571,6 +574,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_canary_free(agent->canary);
 	bl_node_watch_free(agent->node);
 	bl_catalog_free(agent->catalog);
+	sd_event_source_disable_unref(agent->bookmarks);
 	bl_watches_free(agent->watches);
 	bl_plan_free(agent->plan);
 	bl_datapath_close(agent->datapath);

@@ -177,7 +177,7 @@ static void serve_object(struct bl_agent *agent, const struct bl_request *reques
 			 const struct bl_rest_target *target, struct bl_reply *reply)
 {
 	if (!strcmp(request->method, "GET"))
-		bl_rest_get(agent, target, reply);
+		bl_rest_get(agent, request, target, reply);
 	else if (!strcmp(request->method, "PUT"))
 		bl_rest_replace(agent, request, target, reply);
 	else if (!strcmp(request->method, "PATCH"))

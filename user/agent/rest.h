@@ -10,6 +10,7 @@
 #include "agent/server.h"
 #include "agent/wiring.h"
 #include "api/accept.h"
+#include "api/render.h"
 
 struct json_object;
 
@@ -32,8 +33,8 @@ void bl_rest_list(struct bl_agent *agent, const struct bl_request *request,
 		  const struct bl_rest_target *target, struct bl_reply *reply);
 void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
 		   const struct bl_rest_target *target, struct bl_reply *reply);
-void bl_rest_get(struct bl_agent *agent, const struct bl_rest_target *target,
-		 struct bl_reply *reply);
+void bl_rest_get(struct bl_agent *agent, const struct bl_request *request,
+		 const struct bl_rest_target *target, struct bl_reply *reply);
 void bl_rest_create(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply);
 void bl_rest_replace(struct bl_agent *agent, const struct bl_request *request,
@@ -71,6 +72,12 @@ void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_re
 /* What to answer with; BL_MEDIA_NONE when the reply has become a 406. */
 enum bl_media bl_rest_media(const struct bl_request *request, struct bl_reply *reply,
 			    unsigned int offered);
+/* The form and what is to be in it, from header and query, into a `ret` that knows its kind.
+ * -EINVAL: the reply says why. */
+int bl_rest_render(const struct bl_request *request, struct bl_reply *reply, struct bl_render *ret);
+/* As bl_selector_parse; the reply gets the error. */
+int bl_rest_selector(const struct bl_request *request, const char *const *fields,
+		     struct bl_selector **ret, struct bl_reply *reply);
 /* 405; `allow` is static and names the methods. */
 void bl_rest_not_allowed(struct bl_reply *reply, const char *allow);
 /* Takes the tree. */

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/json.h"
+#include "model/node.h"
 #include "model/pod.h"
+#include "model/service.h"
 
 enum operation {
 	OPERATION_EQUALS,
@@ -26,9 +29,41 @@ struct term {
 
 struct bl_selector {
 	struct bl_arena *arena;
+	const char *const *known;
 	struct term *terms[BL_SELECTOR_TERMS_MAX];
 	size_t count;
 };
+
+const char *const *bl_selector_fields(enum bl_kind kind)
+{
+	static const char *const of_any[] = {"metadata.name", "metadata.namespace", NULL};
+	static const char *const of_service[] = {"metadata.name", "metadata.namespace",
+						 "spec.clusterIP", "spec.type", NULL};
+	static const char *const of_pod[] = {"metadata.name",
+					     "metadata.namespace",
+					     "spec.nodeName",
+					     "spec.hostNetwork",
+					     "status.phase",
+					     "status.podIP",
+					     NULL};
+	static const char *const of_node[] = {"metadata.name", "metadata.namespace",
+					      "spec.unschedulable", NULL};
+	static const char *const of_namespace[] = {"metadata.name", "metadata.namespace",
+						   "status.phase", NULL};
+
+	switch (kind) {
+	case BL_KIND_SERVICE:
+		return of_service;
+	case BL_KIND_POD:
+		return of_pod;
+	case BL_KIND_NODE:
+		return of_node;
+	case BL_KIND_NAMESPACE:
+		return of_namespace;
+	default:
+		return of_any;
+	}
+}
 
 struct bl_selector *bl_selector_free(struct bl_selector *selector)
 {
@@ -127,20 +162,21 @@ static int parse_operation(struct bl_selector *selector, struct term *term, cons
 	return 0;
 }
 
-static int check_field(const struct term *term, struct bl_err *err)
+static int check_field(const struct bl_selector *selector, const struct term *term,
+		       struct bl_err *err)
 {
-	static const char *const known[] = {"metadata.name", "metadata.namespace", "spec.nodeName"};
+	_cleanup_(bl_buf_done) struct bl_buf names = {0};
 
 	if (term->operation != OPERATION_EQUALS && term->operation != OPERATION_DIFFERS)
 		return bl_err_set(err, -EINVAL, "a field selector needs '=' or '!=' after '%s'",
 				  term->key);
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (!strcmp(term->key, known[i]))
+	for (size_t i = 0; selector->known[i]; i++) {
+		if (!strcmp(term->key, selector->known[i]))
 			return 0;
-	return bl_err_set(err, -EINVAL,
-			  "field '%s' cannot be selected by; metadata.name, metadata.namespace and "
-			  "spec.nodeName can",
-			  term->key);
+		bl_buf_addf(&names, "%s%s", i ? ", " : "", selector->known[i]);
+	}
+	return bl_err_set(err, -EINVAL, "field '%s' cannot be selected by; these can: %s",
+			  term->key, names.failed ? "" : names.data);
 }
 
 static int parse_term(struct bl_selector *selector, bool field, const char **at, struct bl_err *err)
@@ -166,7 +202,7 @@ static int parse_term(struct bl_selector *selector, bool field, const char **at,
 	term->operation = OPERATION_ABSENT;
 	r = absent ? 0 : parse_operation(selector, term, at, err);
 	if (r >= 0 && field)
-		r = check_field(term, err);
+		r = check_field(selector, term, err);
 	if (r >= 0)
 		selector->terms[selector->count++] = term;
 	return r;
@@ -194,14 +230,15 @@ static int parse_terms(struct bl_selector *selector, const char *text, bool fiel
 	return 0;
 }
 
-int bl_selector_parse(const char *labels, const char *fields, struct bl_selector **ret,
-		      struct bl_err *err)
+int bl_selector_parse(const char *labels, const char *fields, const char *const *known,
+		      struct bl_selector **ret, struct bl_err *err)
 {
 	_cleanup_(bl_selector_free) struct bl_selector *selector = calloc(1, sizeof(*selector));
 	int r;
 
 	if (!selector)
 		return -ENOMEM;
+	selector->known = known;
 	r = bl_arena_new(&selector->arena);
 	if (r >= 0)
 		r = parse_terms(selector, labels, false, err);
@@ -213,6 +250,46 @@ int bl_selector_parse(const char *labels, const char *fields, struct bl_selector
 	return 0;
 }
 
+static const char *bool_text(enum bl_tristate value)
+{
+	return value == BL_TRUE ? "true" : "false";
+}
+
+static const char *field_of_pod(const struct bl_pod *pod, const char *key)
+{
+	static const char *const phases[] = {
+		[BL_POD_PENDING] = "Pending",       [BL_POD_RUNNING] = "Running",
+		[BL_POD_SUCCEEDED] = "Succeeded",   [BL_POD_FAILED] = "Failed",
+		[BL_POD_PHASE_UNKNOWN] = "Unknown",
+	};
+
+	if (!strcmp(key, "spec.nodeName"))
+		return pod->spec.node_name;
+	if (!strcmp(key, "spec.hostNetwork"))
+		return bool_text(pod->spec.host_network);
+	if (!strcmp(key, "status.podIP"))
+		return pod->status.pod_ip;
+	return phases[pod->status.phase];
+}
+
+static const char *field_of_service(const struct bl_service_spec *spec, const char *key)
+{
+	static const char *const types[] = {
+		[BL_SERVICE_CLUSTER_IP] = "ClusterIP",
+		[BL_SERVICE_NODE_PORT] = "NodePort",
+		[BL_SERVICE_LOAD_BALANCER] = "LoadBalancer",
+		[BL_SERVICE_EXTERNAL_NAME] = "ExternalName",
+	};
+
+	return strcmp(key, "spec.type") ? spec->cluster_ip : types[spec->type];
+}
+
+static const char *phase_of_namespace(const struct bl_namespace *ns)
+{
+	return ns->phase ? ns->phase : "Active";
+}
+
+/* Only what bl_selector_fields names. */
 static const char *field_of(const struct bl_object *object, const char *key)
 {
 	const char *value = NULL;
@@ -222,7 +299,13 @@ static const char *field_of(const struct bl_object *object, const char *key)
 	else if (!strcmp(key, "metadata.namespace"))
 		value = object->meta.ns;
 	else if (object->kind == BL_KIND_POD)
-		value = bl_pod_of(object)->spec.node_name;
+		value = field_of_pod(bl_pod_of(object), key);
+	else if (object->kind == BL_KIND_SERVICE)
+		value = field_of_service(&bl_service_of(object)->spec, key);
+	else if (object->kind == BL_KIND_NODE)
+		value = bool_text(bl_node_of(object)->unschedulable);
+	else if (object->kind == BL_KIND_NAMESPACE)
+		value = phase_of_namespace((const struct bl_namespace *)object);
 	return value ? value : ""; /* a field is never absent */
 }
 
@@ -234,11 +317,8 @@ static bool among(const struct term *term, const char *value)
 	return false;
 }
 
-static bool match_term(const struct term *term, const struct bl_object *object)
+static bool match_term(const struct term *term, const char *value)
 {
-	const char *value = term->field ? field_of(object, term->key)
-					: bl_pairs_get(&object->meta.labels, term->key);
-
 	switch (term->operation) {
 	case OPERATION_EQUALS:
 	case OPERATION_IN:
@@ -256,8 +336,27 @@ static bool match_term(const struct term *term, const struct bl_object *object)
 
 bool bl_selector_match(const struct bl_selector *selector, const struct bl_object *object)
 {
-	for (size_t i = 0; i < selector->count; i++)
-		if (!match_term(selector->terms[i], object))
+	for (size_t i = 0; i < selector->count; i++) {
+		const struct term *term = selector->terms[i];
+
+		if (!match_term(term, term->field ? field_of(object, term->key)
+						  : bl_pairs_get(&object->meta.labels, term->key)))
 			return false;
+	}
+	return true;
+}
+
+bool bl_selector_match_json(const struct bl_selector *selector, struct json_object *object)
+{
+	struct json_object *labels = bl_json_at(object, "metadata.labels");
+
+	for (size_t i = 0; i < selector->count; i++) {
+		const struct term *term = selector->terms[i];
+
+		if (!match_term(term, term->field
+					      ? bl_json_str_or(object, term->key, "")
+					      : bl_json_str(bl_json_key(labels, term->key), "")))
+			return false;
+	}
 	return true;
 }

@@ -28,7 +28,9 @@ const char *bl_status_reason(unsigned int code)
 		{422, "Invalid"},
 		{429, "TooManyRequests"},
 		{500, "InternalError"},
+		{501, "NotImplemented"},
 		{503, "ServiceUnavailable"},
+		{504, "Timeout"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

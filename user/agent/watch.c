@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/status_error.h"
 #include "model/codec.h"
 
 struct change {
 	enum bl_change type;
-	struct bl_object *object; /* owned references */
-	struct bl_object *old;
+	struct bl_object *object; /* an owned reference */
 };
 
 struct bl_watcher {
@@ -20,6 +20,10 @@ struct bl_watcher {
 	enum bl_kind kind;
 	char *ns;
 	struct bl_selector *selector;
+	struct bl_render render;
+	bool bookmarks;
+	bool tells_initial_end; /* a bookmark behind the initial ones is due */
+	bool wants_bookmark;
 	struct bl_object **initial; /* owned references, sent first */
 	size_t initial_count;
 	size_t initial_sent;
@@ -36,10 +40,7 @@ struct bl_watcher {
 struct bl_watches {
 	struct bl_store *store;
 	struct bl_store_watch *watch;
-	struct change history[BL_WATCH_HISTORY];
-	size_t history_first;
-	size_t history_count;
-	uint64_t forgotten; /* changes up to this version are not remembered */
+	struct bl_history history;
 	struct bl_watcher *watchers;
 	size_t count;
 };
@@ -47,7 +48,6 @@ struct bl_watches {
 static void change_done(struct change *change)
 {
 	bl_object_unref(change->object);
-	bl_object_unref(change->old);
 	*change = (struct change){0};
 }
 
@@ -63,7 +63,8 @@ static bool selects(const struct bl_watcher *watcher, const struct bl_object *ob
 }
 
 /* What a change means to a watcher that sees only what its selector matches. */
-static enum bl_change seen_as(const struct bl_watcher *watcher, const struct change *change)
+static enum bl_change seen_as(const struct bl_watcher *watcher,
+			      const struct bl_history_change *change)
 {
 	bool before = change->type != BL_CHANGE_ADDED && selects(watcher, change->old);
 	bool after = change->type != BL_CHANGE_DELETED && selects(watcher, change->object);
@@ -90,7 +91,7 @@ static void clear_queue(struct bl_watcher *watcher)
 	}
 }
 
-static void offer(struct bl_watcher *watcher, const struct change *change)
+static void offer(struct bl_watcher *watcher, const struct bl_history_change *change)
 {
 	enum bl_change type;
 
@@ -113,37 +114,17 @@ static void offer(struct bl_watcher *watcher, const struct change *change)
 	wake(watcher);
 }
 
-static void remember(struct bl_watches *watches, const struct change *change)
-{
-	size_t at;
-
-	if (watches->history_count == BL_WATCH_HISTORY) {
-		struct change *oldest = &watches->history[watches->history_first];
-
-		watches->forgotten = oldest->object->meta.resource_version;
-		change_done(oldest);
-		watches->history_first = (watches->history_first + 1) % BL_WATCH_HISTORY;
-		watches->history_count--;
-	}
-	at = (watches->history_first + watches->history_count++) % BL_WATCH_HISTORY;
-	watches->history[at] = (struct change){
-		.type = change->type,
-		.object = bl_object_ref(change->object),
-		.old = change->old ? bl_object_ref(change->old) : NULL,
-	};
-}
-
 static void on_event(const struct bl_event *event, void *userdata)
 {
 	struct bl_watches *watches = userdata;
-	struct change change = {
+	struct bl_history_change change = {
 		.type = event->change,
 		.object = event->object,
 		/* For DELETED the object itself is what was there. */
 		.old = event->old ? (struct bl_object *)event->old : event->object,
 	};
 
-	remember(watches, &change);
+	bl_history_add(&watches->history, &change);
 	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next)
 		offer(watcher, &change);
 }
@@ -156,7 +137,7 @@ int bl_watches_new(struct bl_store *store, struct bl_watches **ret)
 	if (!watches)
 		return -ENOMEM;
 	watches->store = store;
-	watches->forgotten = bl_store_version(store);
+	watches->history.forgotten = bl_store_version(store);
 	r = bl_store_watch_add(store, on_event, watches, &watches->watch);
 	if (r < 0) {
 		free(watches);
@@ -173,10 +154,14 @@ struct bl_watches *bl_watches_free(struct bl_watches *watches)
 	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next)
 		watcher->watches = NULL;
 	bl_store_watch_remove(watches->store, watches->watch);
-	for (size_t i = 0; i < BL_WATCH_HISTORY; i++)
-		change_done(&watches->history[i]);
+	bl_history_done(&watches->history);
 	free(watches);
 	return NULL;
+}
+
+const struct bl_history *bl_watches_history(const struct bl_watches *watches)
+{
+	return &watches->history;
 }
 
 size_t bl_watches_count(const struct bl_watches *watches)
@@ -204,16 +189,14 @@ static int snapshot(struct bl_watches *watches, struct bl_watcher *watcher)
 
 static void replay(struct bl_watches *watches, struct bl_watcher *watcher, uint64_t version)
 {
-	/* A version from the future is one of an agent that ran before this one. */
-	if (version < watches->forgotten || version > bl_store_version(watches->store)) {
+	if (!bl_history_reaches(&watches->history, version, bl_store_version(watches->store))) {
 		watcher->expired = true;
 		return;
 	}
-	for (size_t i = 0; i < watches->history_count; i++) {
-		const struct change *change =
-			&watches->history[(watches->history_first + i) % BL_WATCH_HISTORY];
+	for (size_t i = 0; i < watches->history.count; i++) {
+		const struct bl_history_change *change = bl_history_at(&watches->history, i);
 
-		if (change->object->meta.resource_version > version)
+		if (change->version > version)
 			offer(watcher, change);
 	}
 }
@@ -235,6 +218,9 @@ int bl_watcher_open(struct bl_watches *watches, const struct bl_watch_request *r
 	}
 	watcher->kind = request->kind;
 	watcher->selector = request->selector;
+	watcher->render = request->render;
+	watcher->bookmarks = request->bookmarks;
+	watcher->tells_initial_end = request->tells_initial_end;
 	watcher->ns = request->ns ? strdup(request->ns) : NULL;
 	if (request->ns && !watcher->ns)
 		r = -ENOMEM;
@@ -244,7 +230,7 @@ int bl_watcher_open(struct bl_watches *watches, const struct bl_watch_request *r
 		bl_watcher_close(watcher);
 		return r;
 	}
-	if (!request->from_start)
+	if (!request->from_start && !request->from_now)
 		replay(watches, watcher, request->version);
 	watcher->wake = request->wake;
 	watcher->userdata = request->userdata;
@@ -286,7 +272,22 @@ void bl_watcher_set_wake(struct bl_watcher *watcher, void (*wake_fn)(void *userd
 	watcher->userdata = userdata;
 }
 
-static void add_line(struct bl_buf *buf, enum bl_change type, const struct bl_object *object)
+/* Takes the tree; NULL: no memory. */
+static void add_line(struct bl_buf *buf, const char *type, struct json_object *json)
+{
+	if (!json) {
+		buf->failed = true;
+		return;
+	}
+	bl_buf_addf(buf, "{\"type\":\"%s\",\"object\":", type);
+	bl_buf_add_str(buf, json_object_to_json_string_ext(
+				    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	bl_buf_add_str(buf, "}\n");
+	json_object_put(json);
+}
+
+static void add_change(struct bl_watcher *watcher, struct bl_buf *buf, enum bl_change type,
+		       const struct bl_object *object)
 {
 	static const char *const names[] = {
 		[BL_CHANGE_ADDED] = "ADDED",
@@ -295,15 +296,21 @@ static void add_line(struct bl_buf *buf, enum bl_change type, const struct bl_ob
 	};
 	struct json_object *json = NULL;
 
-	if (bl_encode_json(object, &json) < 0) {
-		buf->failed = true;
-		return;
-	}
-	bl_buf_addf(buf, "{\"type\":\"%s\",\"object\":", names[type]);
-	bl_buf_add_str(buf, json_object_to_json_string_ext(
-				    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	bl_buf_add_str(buf, "}\n");
-	json_object_put(json);
+	watcher->render.now_s = time(NULL);
+	if (bl_encode_json(object, &json) == 0)
+		json = bl_render_object(&watcher->render, json);
+	add_line(buf, names[type], json);
+}
+
+/* Everything up to the store's version has been told. */
+static void add_bookmark(struct bl_watcher *watcher, struct bl_buf *buf, bool initial_end)
+{
+	uint64_t version = watcher->watches ? bl_store_version(watcher->watches->store) : 0;
+
+	watcher->wants_bookmark = false;
+	if (version)
+		add_line(buf, "BOOKMARK",
+			 bl_render_bookmark(&watcher->render, version, initial_end));
 }
 
 static void add_expired(struct bl_buf *buf)
@@ -323,16 +330,23 @@ int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max)
 	while (watcher->initial_sent < watcher->initial_count && buf->len < max) {
 		struct bl_object *object = watcher->initial[watcher->initial_sent++];
 
-		add_line(buf, BL_CHANGE_ADDED, object);
+		add_change(watcher, buf, BL_CHANGE_ADDED, object);
 		bl_object_unref(object);
 	}
 	while (watcher->queue_count && buf->len < max) {
 		struct change *change = &watcher->queue[watcher->queue_first];
 
-		add_line(buf, change->type, change->object);
+		add_change(watcher, buf, change->type, change->object);
 		change_done(change);
 		watcher->queue_first = (watcher->queue_first + 1) % BL_WATCH_QUEUE;
 		watcher->queue_count--;
+	}
+	/* What came while the initial ones were sent is before the bookmark, too: its version is
+	 * the newest. */
+	if (buf->len < max && !watcher->expired &&
+	    (watcher->tells_initial_end || watcher->wants_bookmark)) {
+		add_bookmark(watcher, buf, watcher->tells_initial_end);
+		watcher->tells_initial_end = false;
 	}
 	if (buf->len < max && (watcher->expired || watcher->finished)) {
 		watcher->ended = true;
@@ -349,5 +363,16 @@ int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max)
 void bl_watcher_finish(struct bl_watcher *watcher)
 {
 	watcher->finished = true;
+	watcher->wants_bookmark = watcher->bookmarks;
 	wake(watcher);
+}
+
+void bl_watches_bookmark(struct bl_watches *watches)
+{
+	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next) {
+		if (!watcher->bookmarks)
+			continue;
+		watcher->wants_bookmark = true;
+		wake(watcher);
+	}
 }

@@ -7,12 +7,13 @@
 #ifndef AGENT_WATCH_H
 #define AGENT_WATCH_H
 
+#include "agent/history.h"
 #include "agent/selector.h"
+#include "api/render.h"
 #include "base/buf.h"
 #include "store/store.h"
 
-#define BL_WATCH_HISTORY 1024u /* changes remembered */
-#define BL_WATCH_QUEUE 4096u   /* changes that a watcher may lag behind */
+#define BL_WATCH_QUEUE 4096u /* changes that a watcher may lag behind */
 #define BL_WATCHERS_MAX 64u
 
 struct bl_watches;
@@ -28,8 +29,12 @@ struct bl_watch_request {
 	enum bl_kind kind;
 	const char *ns;               /* NULL: all */
 	struct bl_selector *selector; /* taken */
+	struct bl_render render;      /* in what form; starts as {0}: objects as they are */
 	bool from_start; /* first an ADDED for all there is; else changes after `version` */
+	bool from_now;   /* only what comes from here on */
 	uint64_t version;
+	bool bookmarks;         /* now and then a line with the version alone */
+	bool tells_initial_end; /* and one when all there is has been told */
 	/* Called when there is something to read after bl_watcher_read returned 0. */
 	void (*wake)(void *userdata);
 	void *userdata;
@@ -45,6 +50,10 @@ void bl_watcher_set_wake(struct bl_watcher *watcher, void (*wake)(void *userdata
 int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max);
 /* The last line comes after what is queued, then it ends without an error. */
 void bl_watcher_finish(struct bl_watcher *watcher);
+/* Makes a bookmark due for all that want them; called now and then. */
+void bl_watches_bookmark(struct bl_watches *watches);
+/* Borrowed. */
+const struct bl_history *bl_watches_history(const struct bl_watches *watches);
 size_t bl_watches_count(const struct bl_watches *watches);
 
 #endif

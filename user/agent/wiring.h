@@ -60,6 +60,7 @@ struct bl_agent {
 	struct bl_health_check *health_check; /* NULL in a dry run */
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
+	sd_event_source *bookmarks;
 	struct bl_server *server;
 	struct bl_server *api_ports[BL_AGENT_API_LISTEN_MAX];       /* NULL: not asked for */
 	struct bl_server *health_ports[BL_AGENT_HEALTH_LISTEN_MAX]; /* likewise */

@@ -174,10 +174,10 @@ static void service_selector(struct json_object *object, const struct bl_view *v
 }
 
 static const struct bl_column service_columns[] = {
-	{"NAME", false, bl_column_name},           {"TYPE", false, service_type},
-	{"CLUSTER-IP", false, service_cluster_ip}, {"EXTERNAL-IP", false, service_external_ip},
-	{"PORT(S)", false, service_ports},         {"AGE", false, bl_column_age},
-	{"SELECTOR", true, service_selector},      {NULL},
+	{"Name", false, bl_column_name},           {"Type", false, service_type},
+	{"Cluster-IP", false, service_cluster_ip}, {"External-IP", false, service_external_ip},
+	{"Port(s)", false, service_ports},         {"Age", false, bl_column_age},
+	{"Selector", true, service_selector},      {NULL},
 };
 
 /* Endpoints */
@@ -222,9 +222,9 @@ static void endpoints_endpoints(struct json_object *object, const struct bl_view
 }
 
 static const struct bl_column endpoints_columns[] = {
-	{"NAME", false, bl_column_name},
-	{"ENDPOINTS", false, endpoints_endpoints},
-	{"AGE", false, bl_column_age},
+	{"Name", false, bl_column_name},
+	{"Endpoints", false, endpoints_endpoints},
+	{"Age", false, bl_column_age},
 	{NULL},
 };
 
@@ -276,9 +276,9 @@ static void slice_endpoints(struct json_object *object, const struct bl_view *vi
 }
 
 static const struct bl_column slice_columns[] = {
-	{"NAME", false, bl_column_name}, {"ADDRESSTYPE", false, slice_address_type},
-	{"PORTS", false, slice_ports},   {"ENDPOINTS", false, slice_endpoints},
-	{"AGE", false, bl_column_age},   {NULL},
+	{"Name", false, bl_column_name}, {"AddressType", false, slice_address_type},
+	{"Ports", false, slice_ports},   {"Endpoints", false, slice_endpoints},
+	{"Age", false, bl_column_age},   {NULL},
 };
 
 /* Namespace */
@@ -291,9 +291,9 @@ static void namespace_status(struct json_object *object, const struct bl_view *v
 }
 
 static const struct bl_column namespace_columns[] = {
-	{"NAME", false, bl_column_name},
-	{"STATUS", false, namespace_status},
-	{"AGE", false, bl_column_age},
+	{"Name", false, bl_column_name},
+	{"Status", false, namespace_status},
+	{"Age", false, bl_column_age},
 	{NULL},
 };
 

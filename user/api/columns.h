@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The columns of `get`, one table of rows a kind: the same heads and the same words in them as
- * kubectl's. They read the JSON of an API server, so they work for any that speaks it.
+ * The columns of `get` and of the server's Tables, one table of rows a kind: the same heads and the
+ * same words in them as Kubernetes'. They read the JSON of an API server, so they work for any that
+ * speaks it.
  */
 #ifndef API_COLUMNS_H
 #define API_COLUMNS_H
@@ -17,7 +18,7 @@ struct bl_view {
 };
 
 struct bl_column {
-	const char *head; /* NULL ends a table */
+	const char *head; /* as the API spells it; people see it in capitals. NULL ends a table */
 	bool wide;        /* only with -o wide */
 	void (*add)(struct json_object *object, const struct bl_view *view, struct bl_buf *ret);
 };
@@ -34,6 +35,7 @@ void bl_node_roles_add(struct json_object *node, struct bl_buf *ret);
 
 extern const struct bl_column bl_columns_pod[];
 extern const struct bl_column bl_columns_node[];
+extern const struct bl_column bl_columns_event[];
 
 /* Columns of every kind. */
 void bl_column_age(struct json_object *object, const struct bl_view *view, struct bl_buf *ret);

@@ -248,14 +248,14 @@ static void pod_gates(struct json_object *object, const struct bl_view *view, st
 }
 
 const struct bl_column bl_columns_pod[] = {
-	{"NAME", false, bl_column_name},
-	{"READY", false, pod_ready},
-	{"STATUS", false, pod_status},
-	{"RESTARTS", false, pod_restarts},
-	{"AGE", false, bl_column_age},
+	{"Name", false, bl_column_name},
+	{"Ready", false, pod_ready},
+	{"Status", false, pod_status},
+	{"Restarts", false, pod_restarts},
+	{"Age", false, bl_column_age},
 	{"IP", true, pod_ip},
-	{"NODE", true, pod_node},
-	{"NOMINATED NODE", true, pod_nominated},
-	{"READINESS GATES", true, pod_gates},
+	{"Node", true, pod_node},
+	{"Nominated Node", true, pod_nominated},
+	{"Readiness Gates", true, pod_gates},
 	{NULL},
 };

@@ -33,15 +33,27 @@ static const struct bl_api_resource event_resource = {
 	.help = "what the agent's probes have noticed about a pod, kept in memory alone",
 };
 
+/* By their names in each group, as other servers tell them: `get all` follows it. */
+#define EVENT BL_KIND_COUNT
+static const enum bl_kind order[] = {
+	BL_KIND_ENDPOINTS, EVENT,           BL_KIND_NAMESPACE,      BL_KIND_NODE,
+	BL_KIND_POD,       BL_KIND_SERVICE, BL_KIND_ENDPOINT_SLICE,
+};
+_Static_assert(ARRAY_SIZE(order) == BL_KIND_COUNT + 1, "every kind has its place");
+
 bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 {
 	const struct bl_kind_info *info;
+	enum bl_kind kind;
 
-	if (index == BL_KIND_COUNT)
+	if (index >= ARRAY_SIZE(order))
+		return false;
+	kind = order[index];
+	if (kind == EVENT) {
 		*ret = event_resource;
-	if (index >= BL_KIND_COUNT)
-		return index == BL_KIND_COUNT;
-	info = bl_kind_info((enum bl_kind)index);
+		return true;
+	}
+	info = bl_kind_info(kind);
 	*ret = (struct bl_api_resource){
 		.group = strchr(info->api_version, '/') ? "discovery.k8s.io" : "",
 		.group_version = info->api_version,
@@ -49,10 +61,10 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 		.plural = info->plural,
 		.singular = info->singular,
 		.short_name = info->short_name,
-		.category = extras[index].category,
+		.category = extras[kind].category,
 		.namespaced = info->namespaced,
-		.type = bl_type_of((enum bl_kind)index),
-		.help = extras[index].help,
+		.type = bl_type_of(kind),
+		.help = extras[kind].help,
 	};
 	return true;
 }

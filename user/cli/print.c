@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/print.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -68,13 +69,24 @@ static size_t count_columns(const struct bl_printer *printer, const struct bl_co
 	return count;
 }
 
+static void add_head(struct bl_printer *printer, const char *head)
+{
+	char text[64];
+	size_t len = 0;
+
+	for (; head[len] && len + 1 < sizeof(text); len++)
+		text[len] = (char)toupper((unsigned char)head[len]);
+	text[len] = '\0';
+	bl_grid_add(&printer->grid, text);
+}
+
 static void add_heads(struct bl_printer *printer, const struct bl_column *columns)
 {
 	if (printer->namespaces)
 		bl_grid_add(&printer->grid, "NAMESPACE");
 	for (; columns->head; columns++) {
 		if (!columns->wide || is_wide(printer))
-			bl_grid_add(&printer->grid, columns->head);
+			add_head(printer, columns->head);
 	}
 	if (printer->labels)
 		bl_grid_add(&printer->grid, "LABELS");

@@ -44,6 +44,9 @@ Test(selector, terms_match_as_in_kubernetes)
 		{NULL, "metadata.name!=p", false},
 		{NULL, "metadata.namespace=shop,spec.nodeName=n1", true},
 		{NULL, "spec.nodeName=n2", false},
+		{NULL, "spec.nodeName=n1,status.phase!=Failed,status.phase!=Succeeded", true},
+		{NULL, "status.phase=Running", false},
+		{NULL, "spec.hostNetwork=false", true},
 		{"a=b", "metadata.name=q", false},
 	};
 	struct bl_object *object = decode_one("f", pod);
@@ -52,8 +55,9 @@ Test(selector, terms_match_as_in_kubernetes)
 		struct bl_selector *selector = NULL;
 		struct bl_err err = {0};
 
-		cr_assert_eq(bl_selector_parse(rows[i].labels, rows[i].fields, &selector, &err), 0,
-			     "row %zu: %s", i, err.text);
+		cr_assert_eq(bl_selector_parse(rows[i].labels, rows[i].fields,
+					       bl_selector_fields(BL_KIND_POD), &selector, &err),
+			     0, "row %zu: %s", i, err.text);
 		cr_expect_eq(bl_selector_match(selector, object), rows[i].match, "row %zu", i);
 		bl_selector_free(selector);
 	}
@@ -86,7 +90,8 @@ Test(selector, wrong_text_is_refused_with_words)
 		struct bl_selector *selector = NULL;
 		struct bl_err err = {0};
 
-		cr_expect_eq(bl_selector_parse(rows[i].labels, rows[i].fields, &selector, &err),
+		cr_expect_eq(bl_selector_parse(rows[i].labels, rows[i].fields,
+					       bl_selector_fields(BL_KIND_POD), &selector, &err),
 			     -EINVAL, "row %zu", i);
 		cr_expect(strstr(err.text, rows[i].words), "row %zu: %s", i, err.text);
 		cr_expect_null(selector);
@@ -101,10 +106,14 @@ Test(selector, texts_are_bounded)
 
 	memset(text, 'a', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	cr_assert_eq(bl_selector_parse(text, NULL, &selector, &err), -EINVAL);
+	cr_assert_eq(
+		bl_selector_parse(text, NULL, bl_selector_fields(BL_KIND_POD), &selector, &err),
+		-EINVAL);
 	for (size_t i = 0; i < 200; i += 2)
 		memcpy(text + i, "a,", 2);
 	memcpy(text + 200, "a", 2);
-	cr_assert_eq(bl_selector_parse(text, NULL, &selector, &err), -EINVAL);
+	cr_assert_eq(
+		bl_selector_parse(text, NULL, bl_selector_fields(BL_KIND_POD), &selector, &err),
+		-EINVAL);
 	cr_assert(strstr(err.text, "terms"));
 }

@@ -55,7 +55,9 @@ static struct bl_watcher *open_watcher(struct state *state, const char *labels, 
 	};
 	struct bl_watcher *watcher = NULL;
 
-	cr_assert_eq(bl_selector_parse(labels, NULL, &request.selector, NULL), 0);
+	cr_assert_eq(bl_selector_parse(labels, NULL, bl_selector_fields(BL_KIND_NAMESPACE),
+				       &request.selector, NULL),
+		     0);
 	cr_assert_eq(bl_watcher_open(state->watches, &request, &watcher), 0);
 	return watcher;
 }
@@ -136,6 +138,75 @@ Test(watch, a_known_version_is_replayed_from)
 	done(&state);
 }
 
+Test(watch, what_was_added_before_the_version_is_not_told_again_because_it_was_deleted_since)
+{
+	struct bl_watcher *watcher;
+	struct state state;
+	uint64_t version;
+
+	setup(&state);
+	put(&state, "a", "1");
+	version = bl_store_version(state.store);
+	cr_assert_eq(bl_store_delete(state.store, BL_KIND_NAMESPACE, NULL, "a"), 0);
+	watcher = open_watcher(&state, NULL, false, version);
+	cr_assert_str_eq(read_all(watcher, NULL), "DELETED a;");
+	bl_watcher_close(watcher);
+	done(&state);
+}
+
+Test(watch, bookmarks_come_when_asked_for_and_when_all_there_was_has_been_told)
+{
+	struct bl_watch_request request = {
+		.kind = BL_KIND_NAMESPACE,
+		.render = {.kind = "Namespace", .api_version = "v1"},
+		.from_start = true,
+		.bookmarks = true,
+		.tells_initial_end = true,
+	};
+	struct bl_watcher *watcher = NULL, *other;
+	struct state state;
+	int r;
+
+	setup(&state);
+	put(&state, "a", "1");
+	cr_assert_eq(bl_selector_parse(NULL, NULL, bl_selector_fields(BL_KIND_NAMESPACE),
+				       &request.selector, NULL),
+		     0);
+	cr_assert_eq(bl_watcher_open(state.watches, &request, &watcher), 0);
+	other = open_watcher(&state, NULL, false, bl_store_version(state.store));
+	cr_assert_str_eq(read_all(watcher, NULL), "ADDED a;BOOKMARK -;");
+	put(&state, "b", "1");
+	cr_assert_str_eq(read_all(watcher, NULL), "ADDED b;");
+	bl_watches_bookmark(state.watches);
+	cr_assert_str_eq(read_all(watcher, NULL), "BOOKMARK -;");
+	cr_assert_str_eq(read_all(watcher, NULL), "");
+	bl_watcher_finish(watcher);
+	cr_assert_str_eq(read_all(watcher, &r), "BOOKMARK -;");
+	cr_assert_eq(r, -EPIPE);
+	cr_assert_str_eq(read_all(other, NULL), "ADDED b;");
+	bl_watcher_close(watcher);
+	bl_watcher_close(other);
+	done(&state);
+}
+
+Test(watch, one_from_now_on_tells_nothing_of_what_there_was)
+{
+	struct bl_watch_request request = {.kind = BL_KIND_NAMESPACE, .from_now = true};
+	struct bl_watcher *watcher = NULL;
+	struct state state;
+
+	setup(&state);
+	put(&state, "a", "1");
+	cr_assert_eq(bl_selector_parse(NULL, NULL, bl_selector_fields(BL_KIND_NAMESPACE),
+				       &request.selector, NULL),
+		     0);
+	cr_assert_eq(bl_watcher_open(state.watches, &request, &watcher), 0);
+	put(&state, "b", "1");
+	cr_assert_str_eq(read_all(watcher, NULL), "ADDED b;");
+	bl_watcher_close(watcher);
+	done(&state);
+}
+
 Test(watch, forgotten_and_future_versions_expire)
 {
 	struct state state;
@@ -143,7 +214,7 @@ Test(watch, forgotten_and_future_versions_expire)
 
 	setup(&state);
 	put(&state, "a", "1");
-	for (unsigned int i = 0; i <= BL_WATCH_HISTORY; i++)
+	for (unsigned int i = 0; i <= BL_HISTORY_MAX; i++)
 		put(&state, "b", i % 2 ? "x" : "y");
 	for (int future = 0; future < 2; future++) {
 		uint64_t version = future ? bl_store_version(state.store) + 1 : 1;
@@ -182,7 +253,9 @@ Test(watch, watchers_are_limited_and_closing_makes_room)
 	setup(&state);
 	for (size_t i = 0; i < BL_WATCHERS_MAX; i++)
 		watchers[i] = open_watcher(&state, NULL, true, 0);
-	cr_assert_eq(bl_selector_parse(NULL, NULL, &request.selector, NULL), 0);
+	cr_assert_eq(bl_selector_parse(NULL, NULL, bl_selector_fields(BL_KIND_NAMESPACE),
+				       &request.selector, NULL),
+		     0);
 	cr_assert_eq(bl_watcher_open(state.watches, &request, &one_more), -EUSERS);
 	bl_watcher_close(watchers[7]);
 	watchers[7] = open_watcher(&state, NULL, true, 0);
