@@ -7,62 +7,8 @@ import os
 import pytest
 
 from lab import manifest, system
-from lab.traffic import wait_for_answers
-
-VIP = "10.96.0.80"
-QUICK = {"periodSeconds": 1, "failureThreshold": 1}
-
-
-def pod_text(pod, probe=None, startup=None, annotations=None, labels=None, status=None, spec=None):
-    container = {"name": "server", "image": "example.org/server:1",
-                 "ports": [{"name": name, "containerPort": number, "protocol": protocol}
-                           for name, number, protocol in pod.ports]}
-    if probe:
-        container["readinessProbe"] = {**QUICK, **probe}
-    if startup:
-        container["startupProbe"] = {**QUICK, **startup}
-    return json.dumps({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": pod.name, "labels": labels or {"app": "web"},
-                     "annotations": annotations or {}},
-        "spec": {"nodeName": pod.node.name, "containers": [container], **(spec or {})},
-        "status": {"podIP": pod.addresses[0], **(status or {})}})
-
-
-def publish(lab, pod, probe=None, **options):
-    lab.publish(pod.manifest_file, pod_text(pod, probe, **options))
-
-
-def publish_service(lab, **spec):
-    lab.publish("service.yaml", manifest.service(
-        "web", selector={"app": "web"}, clusterIP=VIP,
-        ports=[{"port": 80, "targetPort": 8080}], **spec))
-
-
-def pods_of(node):
-    rows = node.beeline("get", "pods", "--no-headers").stdout.split("\n")
-    return {row.split()[0]: row.split()[1:3] for row in rows if row}
-
-
-def wait_ready(node, **expected):
-    """`expected`: pod_1="1/1" and so on."""
-    wanted = {name.replace("_", "-"): state for name, state in expected.items()}
-    system.wait_until(
-        lambda: {name: pods_of(node).get(name, [""])[0] for name in wanted} == wanted, 8, 0.1,
-        f"{wanted}; got {pods_of(node)}")
-
-
-def describe(node, pod):
-    return node.beeline("describe", "pod", pod).stdout
-
-
-def wait_described(node, pod, text):
-    system.wait_until(lambda: text in describe(node, pod), 8, 0.1,
-                      f"'{text}' in the description of {pod}:\n{describe(node, pod)}")
-
-
-def endpoints_of(node):
-    return node.beeline("get", "endpoints", "web", "-o", "json", check=False).stdout
+from probe_parts import (VIP, describe, endpoints_of, pod_text, pods_of, publish, publish_service,
+                         wait_answers, wait_described, wait_ready)
 
 
 def test_a_pod_that_says_nothing_of_itself_runs_and_is_ready(lab, one_node):
@@ -126,10 +72,6 @@ def test_endpoints_and_traffic_follow_the_probe(lab, one_node):
     log = node.agent.read_log()
     assert log.count("pod 'default/pod-1', container 'server': is not ready;") == 1
     assert log.count("pod 'default/pod-1', container 'server': is ready;") == 2
-
-
-def wait_answers(node, *pods):
-    wait_for_answers(node.client, VIP, pods, timeout=10)
 
 
 def test_an_exec_probe_beyond_its_time_dies_with_all_it_started(lab, one_node):
@@ -264,68 +206,3 @@ def test_without_probes_others_say_whether_pods_are_ready(lab, one_node):
     node = one_node(pods=1, agent=["--no-probes"])
     publish(lab, node.web[0], {"tcpSocket": {"port": 8081}})
     wait_ready(node, pod_1="1/1")
-
-
-def apply_pod(node, pod, probe=None, **options):
-    """Through the API, whose pods can be deleted there."""
-    pod.withdraw()
-    system.wait_until(lambda: pod.name not in pods_of(node), 5, 0.05, f"no {pod.name}")
-    node.beeline("apply", "-f", "-", text=pod_text(pod, probe, **options))
-
-
-def test_a_pod_that_is_deleted_drains_and_goes_after_its_grace_period(lab, one_node):
-    node = one_node(pods=2)
-    publish_service(lab)
-    for pod in node.web:
-        apply_pod(node, pod, {"tcpSocket": {"port": 8080}},
-                  spec={"terminationGracePeriodSeconds": 4})
-    wait_answers(node, "pod-1", "pod-2")
-    node.beeline("delete", "pod", "pod-1")
-    assert pods_of(node)["pod-1"] == ["1/1", "Terminating"]
-    wait_answers(node, "pod-2")
-    system.wait_until(lambda: "pod-1" not in pods_of(node), 8, 0.1, "the end of pod-1")
-    node.beeline("delete", "pod", "pod-2", "--force")
-    assert "pod-2" not in pods_of(node)
-
-
-@pytest.mark.parametrize("policy", [
-    pytest.param({"internalTrafficPolicy": "Cluster"}, id="case_65_internal_cluster"),
-    pytest.param({"internalTrafficPolicy": "Local"}, id="case_66_internal_local"),
-])
-def test_terminating_pods_serve_when_no_other_is_ready(lab, one_node, policy):
-    node = one_node(pods=1)
-    publish_service(lab, **policy)
-    apply_pod(node, node.web[0], {"tcpSocket": {"port": 8080}})
-    wait_answers(node, "pod-1")
-    node.beeline("delete", "pod", "pod-1", "--grace-period", "60")
-    assert pods_of(node)["pod-1"][1] == "Terminating"
-    wait_answers(node, "pod-1")
-    node.web[0].stop()
-    wait_described(node, "pod-1", "Readiness probe failed: connection refused")
-    wait_answers(node)
-
-
-@pytest.mark.parametrize("publish_unready,expected", [
-    pytest.param(True, ["pod-1"], id="case_49_published"),
-    pytest.param(False, [], id="case_50_not_published"),
-])
-def test_a_terminating_and_unready_pod_is_reached_only_when_it_is_published(
-        lab, one_node, publish_unready, expected):
-    node = one_node(pods=1)
-    publish_service(lab, publishNotReadyAddresses=publish_unready)
-    apply_pod(node, node.web[0], {"exec": {"command": ["false"]}},
-              annotations={"beeline.dev/netns": node.web[0].netns})
-    wait_described(node, "pod-1", "Readiness probe failed: exit status 1")
-    node.beeline("delete", "pod", "pod-1", "--grace-period", "60")
-    for _ in range(5):
-        wait_answers(node, *expected)
-
-
-def test_case_59_an_evicted_pod_is_no_endpoint_even_when_it_is_published(lab, one_node):
-    node = one_node(pods=1)
-    publish_service(lab, publishNotReadyAddresses=True)
-    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}})
-    wait_answers(node, "pod-1")
-    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}},
-            status={"phase": "Failed", "reason": "Evicted"})
-    wait_answers(node)

@@ -82,6 +82,18 @@ static int take_value(struct bl_pb_reader *reader, uint64_t value)
 	return 0;
 }
 
+static void keep(struct bl_pb_reader *reader, const uint8_t *bytes, size_t len)
+{
+	size_t room = sizeof(reader->bytes) - reader->bytes_len;
+
+	if (reader->wire != WIRE_BYTES)
+		return;
+	if (len > room)
+		len = room;
+	memcpy(reader->bytes + reader->bytes_len, bytes, len);
+	reader->bytes_len += (uint32_t)len;
+}
+
 int bl_pb_read(struct bl_pb_reader *reader, const void *bytes, size_t len)
 {
 	const uint8_t *at = bytes, *end = at + len;
@@ -95,6 +107,7 @@ int bl_pb_read(struct bl_pb_reader *reader, const void *bytes, size_t len)
 			size_t left = (size_t)(end - at);
 			size_t step = reader->skip < left ? (size_t)reader->skip : left;
 
+			keep(reader, at, step);
 			reader->skip -= step;
 			at += step;
 			continue;

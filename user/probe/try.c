@@ -135,6 +135,24 @@ const char *bl_try_error_text(int error, char buffer[static BL_TRY_TEXT])
 	return buffer;
 }
 
+const char *bl_try_first_line(const char *output, size_t len, char buffer[static BL_TRY_LINE])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < len && used < BL_TRY_LINE - 3; i++) {
+		unsigned char c = (unsigned char)output[i];
+
+		if (c == '\n' && used)
+			break;
+		if (c != '\n')
+			buffer[2 + used++] = c < ' ' || c == 0x7f ? '?' : (char)c;
+	}
+	buffer[0] = used ? ':' : '\0';
+	buffer[1] = ' ';
+	buffer[2 + used] = '\0';
+	return buffer;
+}
+
 static int connect_marked(const struct bl_tries *tries, const struct bl_addr *address,
 			  uint16_t port)
 {

@@ -14,7 +14,6 @@
 #include "probe/try_parts.h"
 
 #define OUTPUT_MAX (10u * 1024u)
-#define OUTPUT_SHOWN 100 /* of its first line */
 
 enum stage {
 	STAGE_ENTER,  /* the namespaces and the cgroup */
@@ -84,25 +83,6 @@ static int on_output(sd_event_source *io, int fd, uint32_t events, void *userdat
 	return 0;
 }
 
-/* ": " and the first line of what it wrote, fit for a log. */
-static const char *first_line(const struct exec_try *exec, char buffer[static OUTPUT_SHOWN + 3])
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < exec->output_len && used < OUTPUT_SHOWN; i++) {
-		unsigned char c = (unsigned char)exec->output[i];
-
-		if (c == '\n' && used)
-			break;
-		if (c != '\n')
-			buffer[2 + used++] = c < ' ' || c == 0x7f ? '?' : (char)c;
-	}
-	buffer[0] = used ? ':' : '\0';
-	buffer[1] = ' ';
-	buffer[2 + used] = '\0';
-	return buffer;
-}
-
 static void end_in_trouble(struct exec_try *exec, const struct trouble *trouble)
 {
 	char text[BL_TRY_TEXT];
@@ -119,7 +99,7 @@ static void end_in_trouble(struct exec_try *exec, const struct trouble *trouble)
 static int on_child(sd_event_source *child, const siginfo_t *info, void *userdata)
 {
 	struct exec_try *exec = userdata;
-	char line[OUTPUT_SHOWN + 3];
+	char line[BL_TRY_LINE];
 	struct trouble trouble;
 
 	if (!exec) { /* its try is over */
@@ -134,10 +114,10 @@ static int on_child(sd_event_source *child, const siginfo_t *info, void *userdat
 		end_in_trouble(exec, &trouble);
 	else if (info->si_code != CLD_EXITED)
 		bl_try_end(&exec->try, BL_PROBE_FAILURE, "killed by signal %d%s", info->si_status,
-			   first_line(exec, line));
+			   bl_try_first_line(exec->output, exec->output_len, line));
 	else if (info->si_status)
 		bl_try_end(&exec->try, BL_PROBE_FAILURE, "exit status %d%s", info->si_status,
-			   first_line(exec, line));
+			   bl_try_first_line(exec->output, exec->output_len, line));
 	else
 		bl_try_end(&exec->try, BL_PROBE_SUCCESS, "%s", "");
 	return 0;

@@ -83,6 +83,7 @@ static void end_health(struct grpc_try *grpc, const struct bl_grpc_answer *answe
 static void end_exec(struct grpc_try *grpc, const struct bl_grpc_answer *answer)
 {
 	int code = (int)answer->fields.numbers[3];
+	char line[BL_TRY_LINE];
 
 	if (answer->status == BL_GRPC_DEADLINE_EXCEEDED)
 		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "timed out after %us",
@@ -93,7 +94,8 @@ static void end_exec(struct grpc_try *grpc, const struct bl_grpc_answer *answer)
 	else if (code == 0)
 		bl_try_end(&grpc->try, BL_PROBE_SUCCESS, "%s", "");
 	else
-		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "exit status %d", code);
+		bl_try_end(&grpc->try, BL_PROBE_FAILURE, "exit status %d%s", code,
+			   bl_try_first_line(answer->fields.bytes, answer->fields.bytes_len, line));
 }
 
 /* All that the call has to say by now, frame by frame, so that one write sends it. */

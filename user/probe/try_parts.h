@@ -36,6 +36,10 @@ void bl_try_end_timeout(struct bl_try *try);
 /* "connection refused": what strerror says, in lower case. */
 const char *bl_try_error_text(int error, char buffer[static BL_TRY_TEXT]);
 
+/* ": " and the first line of what a command wrote, fit for a log; "" when it wrote nothing. */
+#define BL_TRY_LINE 103
+const char *bl_try_first_line(const char *output, size_t len, char buffer[static BL_TRY_LINE]);
+
 /* A stream socket with the mark that connects to the target without blocking. What the network says
  * at once, as an errno, is the answer of a try: `ret_failure`, with a socket of -1. -errno with
  * words: we could not even ask. */

@@ -84,7 +84,7 @@ Test(protobuf, what_is_written_is_read_in_pieces_of_any_size)
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
 
 	bl_pb_add_number(&text, 1, 300);
-	bl_pb_add_string(&text, 2, "skipped, however long it may be");
+	bl_pb_add_string(&text, 2, "kept as far as there is room");
 	bl_pb_add_number(&text, 3, UINT64_MAX);
 	cr_assert_not(text.failed);
 	for (size_t piece = 1; piece <= text.len; piece++) {
@@ -97,6 +97,8 @@ Test(protobuf, what_is_written_is_read_in_pieces_of_any_size)
 		cr_expect(bl_pb_is_complete(&reader));
 		cr_expect_eq(reader.numbers[1], 300);
 		cr_expect_eq(reader.numbers[3], UINT64_MAX);
+		cr_expect_eq(reader.bytes_len, 28);
+		cr_expect_eq(memcmp(reader.bytes, "kept as far as there is room", 28), 0);
 	}
 }
 
