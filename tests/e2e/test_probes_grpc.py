@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import container_runtime
 from lab import system
 from probe_parts import (pods_of, publish, publish_service, wait_answers, wait_described,
                          wait_ready)
@@ -96,10 +97,6 @@ def test_a_grpc_server_asked_over_http_1_is_no_success(lab, one_node):
 # A container runtime
 
 CONTAINER = "4f7c1d5a9e"
-STATUS = {"containerStatuses": [{
-    "name": "server", "image": "example.org/server:1", "imageID": "", "restartCount": 0,
-    "ready": False, "containerID": f"containerd://{CONTAINER}",
-    "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]}
 
 
 @pytest.fixture
@@ -123,8 +120,12 @@ def runtime(lab, one_node):
     return node
 
 
-def publish_exec(lab, pod, *command, **probe):
-    publish(lab, pod, {"exec": {"command": list(command)}, **probe}, status=STATUS)
+def publish_exec(lab, pod, *command, container=CONTAINER, **probe):
+    publish(lab, pod, {"exec": {"command": list(command)}, **probe}, status={
+        "containerStatuses": [{
+            "name": "server", "image": "example.org/server:1", "imageID": "", "restartCount": 0,
+            "ready": False, "containerID": f"containerd://{container}",
+            "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]})
 
 
 def test_commands_run_in_the_container_by_its_runtime(lab, runtime):
@@ -170,3 +171,43 @@ def test_a_runtime_that_hangs_counts_as_a_command_that_takes_too_long(lab, runti
         out.write("hang")
     publish_exec(lab, runtime.web[0], "true")
     wait_described(runtime, "pod-1", "Readiness probe failed: timed out after 1s")
+
+
+@pytest.fixture
+def containerd(lab, one_node):
+    """A node with a real containerd, whose socket its agent is told."""
+    if container_runtime.missing():
+        pytest.skip(f"'{container_runtime.missing()}' is not installed (tools/install-packages "
+                    "--tests)")
+    path = os.path.join(lab.folder, "containerd", "containerd.sock")
+    node = one_node(pods=1, agent=["--cri-socket", path])
+    node.runtime = container_runtime.Containerd(lab, node)
+    yield node
+    node.runtime.stop()
+
+
+def test_containerd_runs_the_commands_of_probes(lab, containerd):
+    runtime = containerd.runtime
+    container = runtime.run("pod-1", user=1234)
+    publish_exec(lab, containerd.web[0], "sh", "-c",
+                 "test $(id -u) = 1234 && ls /tmp/healthy", container=container)
+    wait_described(containerd, "pod-1", "Readiness probe failed: exit status 1: ls: /tmp/healthy: "
+                                        "No such file or directory")
+    assert runtime.execute(container, "touch", "/tmp/healthy") == 1, "the user may not write there"
+    publish_exec(lab, containerd.web[0], "sh", "-c", "test $(id -u) = 1234 && ls /bin/busybox",
+                 container=container)
+    wait_ready(containerd, pod_1="1/1")
+
+
+def test_containerd_ends_a_command_that_takes_too_long(lab, containerd):
+    container = containerd.runtime.run("pod-1")
+    publish_exec(lab, containerd.web[0], "sh", "-c", "sleep 77 & sleep 77", container=container)
+    wait_described(containerd, "pod-1", "Readiness probe failed: timed out after 1s")
+
+
+def test_a_container_that_ended_is_no_failure_of_its_probe(lab, containerd):
+    container = containerd.runtime.run("pod-1", command=("sleep", "4"))
+    publish_exec(lab, containerd.web[0], "true", container=container)
+    wait_ready(containerd, pod_1="1/1")
+    wait_described(containerd, "pod-1", "cannot probe: container runtime: gRPC status")
+    assert pods_of(containerd)["pod-1"][0] == "1/1"
