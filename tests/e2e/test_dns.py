@@ -4,17 +4,15 @@ C library's resolver with the resolv.conf that beeline prints."""
 
 import json
 import os
-import re
 import signal
 
 import pytest
 
-from lab import manifest, system
+from asking import DNS, counters, dig, until
+from lab import manifest
 from objects import HTTP, VIP, WEB, put_service
 
-DNS = "10.96.0.10"
 NAMED = ({"name": "http", **HTTP},)
-LAG = 5.0  # seconds until a change of an object must be seen in the answers
 
 # Another server: answers A questions for *.example with 192.0.2.7, over UDP, and counts nothing.
 UPSTREAM = r"""
@@ -42,29 +40,6 @@ def node(lab):
     standing.start("/usr/bin/python3", "-I", "-c", UPSTREAM, "5300")
     standing.start_agent("--dns", "--dns-upstream", "127.0.0.1:5300")
     return standing
-
-
-def dig(member, name, kind="A", *options, server=DNS, port=53):
-    """(status, sorted lines of the answer without their time to live)."""
-    out = member.output("dig", f"@{server}", "-p", str(port), "+time=2", "+tries=2", "+noall",
-                        "+comments", "+answer", *options, name, kind)
-    status = re.search(r"status: (\w+)", out)
-    rows = [line.split() for line in out.splitlines() if line and not line.startswith(";")]
-    return (status[1] if status else out,
-            sorted(" ".join([row[0], *row[3:]]) for row in rows))
-
-
-def until(expected, ask):
-    seen = []
-
-    def same():
-        seen[:] = [ask()]
-        return seen[0] == expected
-
-    try:
-        system.wait_until(same, LAG, 0.1, "the answer")
-    except system.LabError:
-        assert seen[0] == expected
 
 
 WEB_NAME = "web.default.svc.cluster.local."
@@ -182,8 +157,7 @@ def test_strangers_get_no_answer(lab, node):
     done = stranger.run("dig", f"@{node.addresses[0]}", "-p", "10053", "+time=1", "+tries=1",
                         WEB_NAME, check=False)
     assert done.returncode == 9, done.stdout  # no reply from the server
-    metrics = node.output("curl", "-sS", "--unix-socket", node.socket, "http://node/metrics")
-    assert int(re.search(r'beeline_dns_total{what="not_allowed"} (\d+)', metrics)[1]) >= 1
+    assert counters(node)["not_allowed"] >= 1
 
 
 def test_names_outlive_a_restart_of_the_agent(lab, node):
