@@ -230,7 +230,9 @@ static void set_connection(struct setter *set, const struct bl_kube_client *clie
 	set_long(set, CURLOPT_NOSIGNAL, 1);
 	set_pointer(set, CURLOPT_PROTOCOLS_STR, "http,https");
 	set_long(set, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-	set_long(set, CURLOPT_PIPEWAIT, 1);
+	/* Calls wait to see whether they can share a connection. Without TLS they cannot, and some
+	 * versions of curl would let them wait for a watch to end. */
+	set_long(set, CURLOPT_PIPEWAIT, strncasecmp(client->config.server, "https:", 6) == 0);
 	set_long(set, CURLOPT_FOLLOWLOCATION, 0);
 	set_long(set, CURLOPT_PATH_AS_IS, 1);
 	set_long(set, CURLOPT_CONNECTTIMEOUT_MS, BL_KUBE_CONNECT_MS);
