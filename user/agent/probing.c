@@ -533,6 +533,12 @@ struct json_object *bl_probing_json(const struct bl_probing *probing, const char
 	return json;
 }
 
+struct json_object *bl_probing_events(const struct bl_probing *probing, const char *ns,
+				      const char *name)
+{
+	return bl_probe_events_json(&probing->events, ns, name);
+}
+
 struct bl_prober_stats bl_probing_stats(const struct bl_probing *probing)
 {
 	return bl_prober_stats(probing->prober);

@@ -38,6 +38,9 @@ void bl_probing_forget_unclaimed(struct bl_probing *probing);
 /* {"probes": [...], "events": [...]} of a pod; the caller owns the tree. */
 struct json_object *bl_probing_json(const struct bl_probing *probing, const char *ns,
 				    const char *name);
+/* The latest events of a pod alone; a new list. */
+struct json_object *bl_probing_events(const struct bl_probing *probing, const char *ns,
+				      const char *name);
 struct bl_prober_stats bl_probing_stats(const struct bl_probing *probing);
 
 #endif

@@ -101,34 +101,35 @@ static bool kind_of(const char *plural, bool discovery, enum bl_kind *ret)
 	return false;
 }
 
-/* "/services", "/namespaces/NS/services/NAME" ... after the group's prefix. */
-static bool parse_target(const char *path, bool discovery, struct bl_rest_target *target)
+/* "/services", "/namespaces/NS/services/NAME" ... after the group's prefix. False: too many parts.
+ */
+static bool split_path(const char *path, char plural[static 256], struct bl_rest_target *target)
 {
-	char part[256];
-
 	*target = (struct bl_rest_target){0};
-	if (!next_part(&path, part, sizeof(part)))
+	if (!next_part(&path, plural, 256))
 		return false;
-	if (!strcmp(part, "namespaces")) {
+	if (!strcmp(plural, "namespaces")) {
 		const char *rest = path;
-		char ns[256], plural[256];
+		char ns[256], part[256];
 
-		if (next_part(&rest, ns, sizeof(ns)) && next_part(&rest, plural, sizeof(plural))) {
+		if (next_part(&rest, ns, sizeof(ns)) && next_part(&rest, part, sizeof(part))) {
 			memcpy(target->ns, ns, sizeof(ns));
-			memcpy(part, plural, sizeof(plural));
+			memcpy(plural, part, sizeof(part));
 			path = rest;
 		}
 	}
-	if (!kind_of(part, discovery, &target->kind))
+	return !*path || (next_part(&path, target->name, sizeof(target->name)) && !*path);
+}
+
+static bool find_kind(const char *plural, bool discovery, struct bl_rest_target *target)
+{
+	bool namespaced;
+
+	if (!kind_of(plural, discovery, &target->kind))
 		return false;
-	if (target->ns[0] && !bl_kind_info(target->kind)->namespaced)
-		return false;
-	if (*path && !next_part(&path, target->name, sizeof(target->name)))
-		return false;
+	namespaced = bl_kind_info(target->kind)->namespaced;
 	/* An object of a namespaced kind is never addressed without its namespace. */
-	if (target->name[0] && !target->ns[0] && bl_kind_info(target->kind)->namespaced)
-		return false;
-	return !*path;
+	return namespaced ? !target->name[0] || target->ns[0] : !target->ns[0];
 }
 
 static bool is_true(const char *text)
@@ -267,6 +268,7 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 {
 	struct bl_rest_target target;
 	const char *path = request->path;
+	char plural[256];
 	bool discovery = !strncmp(path, DISCOVERY "/", strlen(DISCOVERY "/"));
 
 	if (discovery)
@@ -275,7 +277,13 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 		path += strlen(CORE);
 	else
 		return false;
-	if (!parse_target(path, discovery, &target))
+	if (!split_path(path, plural, &target))
+		return false;
+	if (!discovery && !strcmp(plural, "events") && (target.ns[0] || !target.name[0])) {
+		bl_rest_events(agent, request, target.ns, target.name, reply);
+		return true;
+	}
+	if (!find_kind(plural, discovery, &target))
 		return false;
 	if (target.name[0])
 		serve_object(agent, request, &target, reply);
@@ -297,7 +305,7 @@ void bl_rest_handle(const struct bl_request *request, struct bl_reply *reply, vo
 	}
 	if (bl_rest_document(request, reply))
 		return;
-	if (!serve_objects(userdata, request, reply))
+	if (!serve_objects(userdata, request, reply) && !bl_rest_refuse(request, reply))
 		bl_rest_error(reply, 404, NULL, "there is nothing at '%.200s'", request->path);
 }
 

@@ -47,6 +47,13 @@ void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 /* Answers of rest_documents.c: discovery and OpenAPI. False: the path is none of theirs. */
 bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);
 
+/* rest_events.c; `ns` "": all, `name` "": the list. */
+void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, const char *ns,
+		    const char *name, struct bl_reply *reply);
+/* rest_refusals.c: says why what is asked for is not done. False: nothing is known about the path.
+ */
+bool bl_rest_refuse(const struct bl_request *request, struct bl_reply *reply);
+
 /* Answers of own.c, status.c and metrics.c. */
 void bl_own_healthz(struct bl_agent *agent, struct bl_reply *reply);
 void bl_own_readyz(struct bl_agent *agent, struct bl_reply *reply);

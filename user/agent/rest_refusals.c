@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What kubectl may ask of an API server and beeline does not do: said in words, where a bare "not
+ * found" would leave people looking for a mistake of theirs. */
+#include <string.h>
+
+#include "agent/rest.h"
+
+#define NO_CONTAINERS "beeline does not run containers; ask what runs this pod"
+
+static const struct {
+	const char *part; /* behind the name of an object */
+	const char *message;
+} parts[] = {
+	{"log", "no logs: " NO_CONTAINERS},
+	{"exec", "no commands in containers: " NO_CONTAINERS},
+	{"attach", "no attaching to containers: " NO_CONTAINERS},
+	{"portforward", "no ports of containers forwarded: " NO_CONTAINERS},
+	{"eviction", "no evictions: " NO_CONTAINERS},
+	{"binding", "no scheduling: " NO_CONTAINERS},
+	{"ephemeralcontainers", "no debugging in containers: " NO_CONTAINERS},
+	{"proxy", "no way through this API to pods, services and nodes: dial their addresses"},
+};
+
+static const struct {
+	const char *prefix;
+	const char *message;
+} groups[] = {
+	{"/apis/authorization.k8s.io/",
+	 "beeline has no users and no permissions: whoever reaches this socket may do everything"},
+	{"/apis/authentication.k8s.io/",
+	 "beeline has no users: whoever reaches this socket may do everything"},
+};
+
+/* "/api/v1/namespaces/NS/pods/NAME/PART..." and "/api/v1/nodes/NAME/PART..." */
+static const char *part_of(const char *path)
+{
+	static const char core[] = "/api/v1/";
+	int skip = 2; /* plural and name */
+
+	if (strncmp(path, core, strlen(core)) != 0)
+		return NULL;
+	path += strlen(core);
+	if (strncmp(path, "namespaces/", strlen("namespaces/")) == 0)
+		skip = 4;
+	for (; skip; skip--) {
+		path = strchr(path, '/');
+		if (!path)
+			return NULL;
+		path++;
+	}
+	return path;
+}
+
+bool bl_rest_refuse(const struct bl_request *request, struct bl_reply *reply)
+{
+	const char *part = part_of(request->path);
+
+	for (size_t i = 0; part && i < ARRAY_SIZE(parts); i++) {
+		size_t len = strlen(parts[i].part);
+
+		if (strncmp(part, parts[i].part, len) != 0 || (part[len] && part[len] != '/'))
+			continue;
+		bl_rest_error(reply, 501, NULL, "%s", parts[i].message);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (strncmp(request->path, groups[i].prefix, strlen(groups[i].prefix)) != 0)
+			continue;
+		bl_rest_error(reply, 404, NULL, "%s", groups[i].message);
+		return true;
+	}
+	return false;
+}
