@@ -62,9 +62,10 @@ static __always_inline bool bl_admit_maglev(const struct bl_tuple *tuple,
 {
 	__u32 hash = bl_admit_hash(tuple, !(frontend->flags & BL_FRONTEND_F_AFFINITY));
 	__u32 index = frontend->maglev.first + bl_choose_hashed(hash, frontend->maglev.count);
-	const struct bl_maglev_entry *entry = bpf_map_lookup_elem(&maglev, &index);
+	__u32 at = index / BL_MAGLEV_BLOCK;
+	const struct bl_maglev_block *block = bpf_map_lookup_elem(&maglev, &at);
 
-	return entry && bl_backend_read(entry->backend_id, ret) &&
+	return block && bl_backend_read(block->entries[index % BL_MAGLEV_BLOCK].backend_id, ret) &&
 	       ret->backend.service_id == frontend->service_id &&
 	       bl_backend_is_serving(&ret->backend);
 }

@@ -40,10 +40,18 @@ static __always_inline bool bl_backend_read(__u32 backend_id, struct bl_choice *
 	return backend && bl_backend_copy(backend, &ret->backend);
 }
 
+static __always_inline const struct bl_slot *bl_slot_at(__u32 index)
+{
+	__u32 at = index / BL_SLOT_BLOCK;
+	const struct bl_slot_block *block = bpf_map_lookup_elem(&slots, &at);
+
+	return block ? &block->slots[index % BL_SLOT_BLOCK] : NULL;
+}
+
 /* The backend of a slot, if it belongs to the service and serves. */
 static __always_inline bool bl_slot_read(__u32 index, __u32 service_id, struct bl_choice *ret)
 {
-	const struct bl_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	const struct bl_slot *slot = bl_slot_at(index);
 
 	return slot && bl_backend_read(slot->backend_id, ret) &&
 	       ret->backend.service_id == service_id && bl_backend_is_serving(&ret->backend);
@@ -68,8 +76,7 @@ struct bl_slot_search {
 static long bl_slot_compare(__u32 index, void *argument)
 {
 	struct bl_slot_search *search = argument;
-	__u32 at = search->first + index;
-	const struct bl_slot *slot = bpf_map_lookup_elem(&slots, &at);
+	const struct bl_slot *slot = bl_slot_at(search->first + index);
 
 	search->found = slot && slot->backend_id == search->backend_id;
 	return !slot || search->found;

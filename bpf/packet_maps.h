@@ -20,9 +20,9 @@ static __always_inline bool bl_counting(void)
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, BL_MAGLEV_MAX);
+	__uint(max_entries, BL_MAGLEV_MAX / BL_MAGLEV_BLOCK);
 	__type(key, __u32);
-	__type(value, struct bl_maglev_entry);
+	__type(value, struct bl_maglev_block);
 } maglev SEC(".maps");
 
 struct {

@@ -33,9 +33,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, BL_SLOTS_MAX);
+	__uint(max_entries, BL_SLOTS_MAX / BL_SLOT_BLOCK);
 	__type(key, __u32);
-	__type(value, struct bl_slot);
+	__type(value, struct bl_slot_block);
 } slots SEC(".maps");
 
 struct {

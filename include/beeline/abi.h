@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define BL_ABI_MAGIC 0x6265656cu /* "beel" */
-#define BL_ABI_VERSION 1u
+#define BL_ABI_VERSION 2u
 
 /* Names under the bpffs directory; a kernel object name has at most 15 characters. */
 #define BL_MAP_ABI "abi"
@@ -129,9 +129,17 @@ struct bl_frontend {
 	struct bl_slot_range maglev; /* lookup table for clients from outside; count 0: none */
 };
 
-/* slots: index -> backend id. */
+/*
+ * slots: index -> backend id. The kernel rounds elements of an array up to eight bytes, so an
+ * element holds many: slot n is entry n % BL_SLOT_BLOCK of element n / BL_SLOT_BLOCK.
+ */
+#define BL_SLOT_BLOCK 16u
 struct bl_slot {
 	__u32 backend_id;
+};
+
+struct bl_slot_block {
+	struct bl_slot slots[BL_SLOT_BLOCK];
 };
 
 enum bl_backend_state {

@@ -42,9 +42,15 @@
 #define BL_SNAT_FIRST_DEFAULT 61000u /* above the kernel's own ip_local_port_range */
 #define BL_SNAT_LAST_DEFAULT 65535u
 
-/* maglev: backend ids. A frontend names its run with `maglev` in struct bl_frontend. */
+/* maglev: backend ids, in blocks as those of slots. A frontend names its run with `maglev` in
+ * struct bl_frontend. */
+#define BL_MAGLEV_BLOCK 16u
 struct bl_maglev_entry {
 	__u32 backend_id;
+};
+
+struct bl_maglev_block {
+	struct bl_maglev_entry entries[BL_MAGLEV_BLOCK];
 };
 
 /*

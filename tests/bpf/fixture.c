@@ -140,7 +140,7 @@ static bool kernel_has(const char *function)
 
 static void shrink_maps(void)
 {
-	cr_assert_eq(bpf_map__set_max_entries(skel->maps.slots, 4096), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.slots, 4096 / BL_SLOT_BLOCK), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.backends, 4096), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.backend_stats, 4096 / BL_STATS_BLOCK), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.services, 1024), 0);

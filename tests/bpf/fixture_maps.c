@@ -89,10 +89,12 @@ struct bl_slot_range add_slots(const uint32_t *backend_ids, uint32_t count)
 	struct bl_slot_range range = {.first = last_slot, .count = count};
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct bl_slot slot = {.backend_id = backend_ids[i]};
+		uint32_t at = last_slot / BL_SLOT_BLOCK;
+		struct bl_slot_block block;
 
-		put(skel->maps.slots, &last_slot, &slot);
-		last_slot++;
+		get(skel->maps.slots, &at, &block);
+		block.slots[last_slot++ % BL_SLOT_BLOCK].backend_id = backend_ids[i];
+		put(skel->maps.slots, &at, &block);
 	}
 	return range;
 }

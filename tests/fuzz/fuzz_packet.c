@@ -33,12 +33,14 @@ static void put_backend(uint8_t node, uint8_t family)
 				     .service_id = family,
 				     .flags = node & FUZZ_REMOTE ? 0 : BL_BACKEND_F_LOCAL};
 	__u32 id = family;
-	struct bl_slot slot = {.backend_id = id};
+	struct bl_slot_block *slots_of;
+	__u32 zero = 0;
 	struct bl_dsr_key key = {.address = backend.address, .service_id = id, .family = family};
 	struct bl_dsr_backend taken = {.backend_id = id};
 
 	native_update(&backends, sizeof(id), sizeof(backend), &id, &backend, BPF_ANY);
-	native_update(&slots, sizeof(id), sizeof(slot), &id, &slot, BPF_ANY);
+	slots_of = bpf_map_lookup_elem(&slots, &zero);
+	slots_of->slots[id].backend_id = id;
 	native_update(&dsr_backends, sizeof(key), sizeof(taken), &key, &taken, BPF_ANY);
 }
 

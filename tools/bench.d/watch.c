@@ -96,11 +96,14 @@ static bool is_chosen_from(const struct maps *maps, const struct question *quest
 		return false;
 	for (uint32_t i = 0; i < frontend.internal.count; i++) {
 		uint32_t index = frontend.internal.first + i;
-		struct bl_slot slot;
+		uint32_t at = index / BL_SLOT_BLOCK;
+		struct bl_slot_block block;
 		struct bl_backend backend;
 
-		if (bpf_map_lookup_elem(maps->slots, &index, &slot) < 0 ||
-		    bpf_map_lookup_elem(maps->backends, &slot.backend_id, &backend) < 0)
+		if (bpf_map_lookup_elem(maps->slots, &at, &block) < 0 ||
+		    bpf_map_lookup_elem(maps->backends,
+					&block.slots[index % BL_SLOT_BLOCK].backend_id,
+					&backend) < 0)
 			continue;
 		struct bl_addr addr = {.ip = backend.address, .family = backend.family};
 

@@ -30,8 +30,9 @@ struct bl_packet_options {
 	bool cluster_ip_from_outside;
 	bool source_ranges_for_node_ports;
 	bool answer_echo;
-	bool dsr;    /* unless a Service says otherwise */
-	bool maglev; /* likewise */
+	bool dsr;                /* unless a Service says otherwise */
+	bool maglev;             /* likewise */
+	uint32_t maglev_entries; /* 0: the default */
 	struct bl_prefix node_port_prefixes[BL_AGENT_PREFIXES];
 	size_t node_port_prefix_count; /* 0: all addresses of the node */
 	struct bl_prefix pools[BL_AGENT_PREFIXES];

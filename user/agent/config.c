@@ -155,6 +155,8 @@ struct bl_datapath_config bl_settings_datapath(const struct bl_settings *setting
 	config.refuse_bind = !settings->config.no_refuse_bind;
 	config.remember_peer = !settings->config.no_remember_peer;
 	config.packet = settings->config.packet.device_count > 0;
+	if (settings->config.packet.maglev_entries > 0)
+		config.limits.maglev = settings->config.packet.maglev_entries;
 	config.packet_tunables.snat_first = settings->config.packet.snat_first;
 	config.packet_tunables.snat_last = settings->config.packet.snat_last;
 	config.packet_tunables.cluster_ip_from_outside =

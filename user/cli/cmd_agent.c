@@ -77,6 +77,7 @@ static int read_packet(const struct bl_args *args, struct bl_packet_options *pac
 								  : BL_AGENT_XDP_NATIVE;
 	packet->dsr = is_word(args, "forwarding-mode", "dsr");
 	packet->maglev = is_word(args, "lb-algorithm", "maglev");
+	packet->maglev_entries = (uint32_t)bl_arg_int(args, "maglev-entries", 0);
 	packet->cluster_ip_from_outside = bl_arg_flag(args, "cluster-ip-from-outside");
 	packet->source_ranges_for_node_ports = bl_arg_flag(args, "source-ranges-for-node-ports");
 	packet->answer_echo = bl_arg_flag(args, "answer-echo");

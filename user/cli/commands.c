@@ -48,6 +48,10 @@ const struct bl_option bl_agent_options[] = {
 	{"lb-algorithm", 0, BL_OPTION_ENUM, "random|maglev",
 	 "how a pod is chosen for a client outside; Services may choose with the annotation "
 	 "beeline.dev/lb-algorithm (random)"},
+	{"maglev-entries", 0, BL_OPTION_INT, "NUMBER",
+	 "room for Maglev tables when the maps are made: 251 entries a Service port of up to 5 "
+	 "pods, 1021 up to 20, 8191 up to 163, else 65521 (2097152)",
+	 1024, 1 << 28},
 	{"node-port-addresses", 0, BL_OPTION_LIST, "NETWORK",
 	 "have NodePorts only at addresses in these networks, and at loopback ones"},
 	{"cluster-ip-from-outside", 0, BL_OPTION_FLAG, NULL,

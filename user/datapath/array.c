@@ -42,13 +42,13 @@ int bl_array_init_memory(struct bl_array *array, const char *name, size_t row_si
 }
 
 void bl_array_init_map(struct bl_array *array, const char *name, size_t row_size, uint32_t count,
-		       int fd, bool writable)
+		       enum bl_array_layout layout, int fd, bool writable)
 {
 	*array = (struct bl_array){
 		.name = name,
 		.count = count,
 		.row_size = row_size,
-		.stride = stride_of(row_size),
+		.stride = layout == BL_ARRAY_PACKED ? row_size : stride_of(row_size),
 		.fd = fd,
 		.writable = writable,
 	};

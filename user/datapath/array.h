@@ -17,7 +17,7 @@ struct bl_array {
 	const char *name; /* of the map; borrowed */
 	uint32_t count;   /* rows */
 	size_t row_size;  /* of a value */
-	size_t stride;    /* the kernel rounds rows up to eight bytes */
+	size_t stride;    /* elements of the kernel are rounded up to eight bytes */
 	int fd;           /* owned; -1: plain memory */
 	bool writable;
 	uint8_t *window;     /* the mapping, or all of the plain memory; owned; NULL: none yet */
@@ -25,11 +25,20 @@ struct bl_array {
 	size_t window_len;
 };
 
+/*
+ * Rows are elements of their own, or parts of them: `packed` ones follow each other without a gap,
+ * because an element of the map is a whole number of them.
+ */
+enum bl_array_layout {
+	BL_ARRAY_ELEMENTS,
+	BL_ARRAY_PACKED,
+};
+
 /* Plain zeroed memory. */
 int bl_array_init_memory(struct bl_array *array, const char *name, size_t row_size, uint32_t count);
 /* Takes `fd` over, also on failure. */
 void bl_array_init_map(struct bl_array *array, const char *name, size_t row_size, uint32_t count,
-		       int fd, bool writable);
+		       enum bl_array_layout layout, int fd, bool writable);
 void bl_array_done(struct bl_array *array);
 
 /* -E2BIG beyond the last row, or what mmap answered. */

@@ -91,14 +91,16 @@ static int kernel_new(const struct bl_datapath_config *config, struct bl_kernel 
 	return 0;
 }
 
-static int open_array(struct bl_kernel *kernel, enum bl_map_id id, size_t row_size,
-		      struct bl_array *ret, struct bl_err *err)
+int bl_kernel_open_array(struct bl_kernel *kernel, enum bl_map_id id, size_t row_size,
+			 struct bl_array *ret, struct bl_err *err)
 {
+	uint32_t block = bl_map_block(id);
 	int fd = fcntl(kernel->maps.fds[id], F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
 		return bl_err_set(err, -errno, "cannot keep map '%s' open: %m", bl_map_names[id]);
-	bl_array_init_map(ret, bl_map_names[id], row_size, kernel->maps.sizes[id], fd,
+	bl_array_init_map(ret, bl_map_names[id], row_size, kernel->maps.sizes[id] * block,
+			  block > 1 ? BL_ARRAY_PACKED : BL_ARRAY_ELEMENTS, fd,
 			  !kernel->base.read_only);
 	return 0;
 }
@@ -118,7 +120,8 @@ static int open_arrays(struct bl_kernel *kernel, struct bl_err *err)
 	const uint32_t *sizes = kernel->maps.sizes;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		int r = open_array(kernel, rows[i].id, rows[i].row_size, rows[i].array, err);
+		int r = bl_kernel_open_array(kernel, rows[i].id, rows[i].row_size, rows[i].array,
+					     err);
 
 		if (r < 0)
 			return r;
@@ -127,7 +130,7 @@ static int open_arrays(struct bl_kernel *kernel, struct bl_err *err)
 		.frontends = sizes[BL_MAP_ID_FRONTENDS4] < sizes[BL_MAP_ID_FRONTENDS6]
 				     ? sizes[BL_MAP_ID_FRONTENDS4]
 				     : sizes[BL_MAP_ID_FRONTENDS6],
-		.slots = sizes[BL_MAP_ID_SLOTS],
+		.slots = sizes[BL_MAP_ID_SLOTS] * BL_SLOT_BLOCK,
 		.backends = sizes[BL_MAP_ID_BACKENDS],
 		.services = sizes[BL_MAP_ID_SERVICES],
 	};

@@ -44,7 +44,9 @@ enum bl_map_id {
 };
 extern const char *const bl_map_names[BL_MAP_ID_COUNT];
 
-/* Entries that the configuration asks for; 0: the size is the object's own. */
+/* Rows that stand in one element of the map. */
+uint32_t bl_map_block(enum bl_map_id id);
+/* Elements that the configuration asks for; 0: the size is the object's own. */
 uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *config);
 
 /* One descriptor a map; -1: none. */
@@ -86,6 +88,9 @@ int bl_kernel_delete_frontend(struct bl_datapath *datapath, const struct bl_op *
 int bl_kernel_read_frontends(struct bl_datapath *datapath, struct bl_frontend_row **ret_rows,
 			     size_t *ret_count, struct bl_err *err);
 /* packet_load.c: programs and maps of the packet path, as far as they are asked for or there. */
+/* Rows of an array map whose descriptor the kernel has; -errno with err. */
+int bl_kernel_open_array(struct bl_kernel *kernel, enum bl_map_id id, size_t row_size,
+			 struct bl_array *ret, struct bl_err *err);
 int bl_kernel_open_packet(struct bl_kernel *kernel, const struct bl_datapath_config *config,
 			  struct bl_err *err);
 /* uplinks.c */

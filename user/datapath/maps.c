@@ -33,12 +33,22 @@ const char *const bl_map_names[BL_MAP_ID_COUNT] = {
 	[BL_MAP_ID_DSR_BACKENDS] = BL_MAP_DSR_BACKENDS,
 };
 
-static uint32_t blocks_of(uint32_t ids)
+uint32_t bl_map_block(enum bl_map_id id)
 {
-	return ids / BL_STATS_BLOCK + (ids % BL_STATS_BLOCK != 0);
+	switch (id) {
+	case BL_MAP_ID_SLOTS:
+		return BL_SLOT_BLOCK;
+	case BL_MAP_ID_MAGLEV:
+		return BL_MAGLEV_BLOCK;
+	case BL_MAP_ID_SERVICE_STATS:
+	case BL_MAP_ID_BACKEND_STATS:
+		return BL_STATS_BLOCK;
+	default:
+		return 1;
+	}
 }
 
-uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *config)
+static uint32_t wanted_rows(enum bl_map_id id, const struct bl_datapath_config *config)
 {
 	switch (id) {
 	case BL_MAP_ID_FRONTENDS4:
@@ -47,13 +57,11 @@ uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *
 	case BL_MAP_ID_SLOTS:
 		return config->limits.slots;
 	case BL_MAP_ID_BACKENDS:
+	case BL_MAP_ID_BACKEND_STATS:
 		return config->limits.backends;
 	case BL_MAP_ID_SERVICES:
-		return config->limits.services;
 	case BL_MAP_ID_SERVICE_STATS:
-		return blocks_of(config->limits.services);
-	case BL_MAP_ID_BACKEND_STATS:
-		return blocks_of(config->limits.backends);
+		return config->limits.services;
 	case BL_MAP_ID_AFFINITY:
 		return config->affinity_max;
 	case BL_MAP_ID_MAGLEV:
@@ -66,6 +74,14 @@ uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *
 	default:
 		return 0;
 	}
+}
+
+uint32_t bl_map_wanted_size(enum bl_map_id id, const struct bl_datapath_config *config)
+{
+	uint32_t rows = wanted_rows(id, config);
+	uint32_t block = bl_map_block(id);
+
+	return rows / block + (rows % block != 0);
 }
 
 void bl_map_set_done(struct bl_map_set *set)

@@ -138,30 +138,19 @@ static int load_tc(struct bl_kernel *kernel, const struct bl_datapath_config *co
 	return r < 0 ? r : keep_program(object->progs.bl_tc_egress, &kernel->tc_egress_fd, err);
 }
 
-static int open_array(struct bl_kernel *kernel, enum bl_map_id id, size_t row_size,
-		      struct bl_array *ret, struct bl_err *err)
-{
-	int fd = fcntl(kernel->maps.fds[id], F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return bl_err_set(err, -errno, "cannot keep map '%s' open: %m", bl_map_names[id]);
-	bl_array_init_map(ret, bl_map_names[id], row_size, kernel->maps.sizes[id], fd,
-			  !kernel->base.read_only);
-	return 0;
-}
-
 static int open_arrays(struct bl_kernel *kernel, struct bl_err *err)
 {
 	const uint32_t *sizes = kernel->maps.sizes;
-	int r = open_array(kernel, BL_MAP_ID_MAGLEV, sizeof(struct bl_maglev_entry),
-			   &kernel->base.maglev, err);
+	int r = bl_kernel_open_array(kernel, BL_MAP_ID_MAGLEV, sizeof(struct bl_maglev_entry),
+				     &kernel->base.maglev, err);
 
 	if (r == 0)
-		r = open_array(kernel, BL_MAP_ID_PACKET_PORTS, sizeof(struct bl_packet_port_word),
-			       &kernel->base.ports, err);
+		r = bl_kernel_open_array(kernel, BL_MAP_ID_PACKET_PORTS,
+					 sizeof(struct bl_packet_port_word), &kernel->base.ports,
+					 err);
 	if (r < 0)
 		return r;
-	kernel->base.limits.maglev = sizes[BL_MAP_ID_MAGLEV];
+	kernel->base.limits.maglev = sizes[BL_MAP_ID_MAGLEV] * BL_MAGLEV_BLOCK;
 	kernel->base.limits.sources = sizes[BL_MAP_ID_SOURCES4] < sizes[BL_MAP_ID_SOURCES6]
 					      ? sizes[BL_MAP_ID_SOURCES4]
 					      : sizes[BL_MAP_ID_SOURCES6];

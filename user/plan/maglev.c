@@ -25,7 +25,7 @@ uint32_t bl_maglev_size(size_t members)
 	static const struct {
 		size_t members; /* at most */
 		uint32_t size;
-	} sizes[] = {{0, 0}, {1, 1}, {5, 509}, {20, 2039}, {163, 16381}, {1310, 131071}};
+	} sizes[] = {{0, 0}, {1, 1}, {5, 251}, {20, 1021}, {163, 8191}, {1310, 65521}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		if (members <= sizes[i].members)

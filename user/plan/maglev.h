@@ -24,8 +24,9 @@ struct bl_maglev_member {
 
 /*
  * Entries of a table for so many members: a prime, and 1 for a single one, 0 for none. There are
- * few sizes, because a table of another size puts every flow elsewhere: up to 5, 20 and more
- * members, with about a hundred entries for each as far as the largest goes.
+ * few sizes, because a table of another size puts every flow elsewhere: up to 5, 20, 163 and
+ * more members, with at least fifty entries for each as far as the largest goes, so that shares
+ * differ by 2 % at most.
  */
 uint32_t bl_maglev_size(size_t members);
 

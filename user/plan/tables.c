@@ -108,7 +108,12 @@ static int take_table(struct bl_service_change *change, struct bl_port_change *p
 		return r;
 	r = bl_ranges_take(&change->plan->tables, size, &first);
 	if (r < 0)
-		return bl_change_refuse_full(change, BL_MAP_MAGLEV, change->plan->limits.maglev);
+		return bl_err_set(change->err, -ENOSPC,
+				  "map '" BL_MAP_MAGLEV "' of %u entries has no room for the %u of "
+				  "service '%s'; run 'beeline unload' and start with more "
+				  "--maglev-entries, or choose random with annotation "
+				  "'" BL_ANNOTATION_LB_ALGORITHM "'",
+				  change->plan->limits.maglev, size, change->name);
 	port->tables[set] = (struct bl_slot_range){.first = first, .count = size};
 	port->table_taken[set] = true;
 	port->new->tables[port->new->table_count++] = port->tables[set];

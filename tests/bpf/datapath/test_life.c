@@ -348,9 +348,9 @@ Test(life, a_load_that_fails_names_the_map_and_leaves_nothing)
 	struct bl_datapath *datapath = NULL;
 	struct bl_err err = {0};
 
-	place.limits.slots = UINT32_MAX;
+	place.limits.backends = UINT32_MAX;
 	cr_expect_lt(bl_datapath_open(&place, &datapath, &err), 0);
-	cr_expect(strstr(err.text, "'slots'"), "%s", err.text);
+	cr_expect(strstr(err.text, "'backends'"), "%s", err.text);
 	cr_expect_null(datapath);
 	cr_expect_neq(access(PLACE_BPFFS, F_OK), 0);
 }

@@ -79,8 +79,7 @@ static void shrink(struct bpf_object *object)
 	static const char *const arrays[] = {"slots",  "backends", "backend_stats", "service_stats",
 					     "maglev", "affinity", "flows4",        "flows6"};
 	static const uint32_t sizes[] = {
-		4096,  4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK, 16384, 1024,
-		16384, 16384};
+		256, 4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK, 1024, 1024, 16384, 16384};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(
@@ -277,10 +276,12 @@ struct bl_slot_range packet_slots(const uint32_t *backend_ids, uint32_t count)
 	struct bl_slot_range range = {.first = last_slot, .count = count};
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct bl_slot slot = {.backend_id = backend_ids[i]};
+		uint32_t at = last_slot / BL_SLOT_BLOCK;
+		struct bl_slot_block block;
 
-		put("slots", &last_slot, &slot);
-		last_slot++;
+		get("slots", &at, &block);
+		block.slots[last_slot++ % BL_SLOT_BLOCK].backend_id = backend_ids[i];
+		put("slots", &at, &block);
 	}
 	return range;
 }
@@ -290,10 +291,12 @@ struct bl_slot_range packet_maglev(const uint32_t *backend_ids, uint32_t count, 
 	struct bl_slot_range range = {.first = last_maglev, .count = size};
 
 	for (uint32_t i = 0; i < size; i++) {
-		struct bl_maglev_entry entry = {.backend_id = backend_ids[i % count]};
+		uint32_t at = last_maglev / BL_MAGLEV_BLOCK;
+		struct bl_maglev_block block;
 
-		put("maglev", &last_maglev, &entry);
-		last_maglev++;
+		get("maglev", &at, &block);
+		block.entries[last_maglev++ % BL_MAGLEV_BLOCK].backend_id = backend_ids[i % count];
+		put("maglev", &at, &block);
 	}
 	return range;
 }

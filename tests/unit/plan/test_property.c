@@ -373,7 +373,7 @@ Test(plan_property, slots_stay_within_twice_what_is_in_use_over_long_churn)
 		.backends = 16384,
 		.services = 4096,
 		/* Two tables a port, twice, and the wait. */
-		.maglev = 2 * 12 * 3 * 2 * 16381,
+		.maglev = 2 * 12 * 3 * 2 * 8191,
 		.sources = 512,
 		.dsr_backends = 1024,
 	};
