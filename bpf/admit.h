@@ -110,9 +110,8 @@ static __always_inline enum bl_reason bl_admit_backend(const struct bl_tuple *tu
 }
 
 /* A new flow: its frontend and backend. Anything but TRANSLATED and AFFINITY_HIT is why not. */
-static __always_inline enum bl_reason bl_admit(const struct bl_packet *packet, __u64 now_ns,
-					       struct bl_frontend *ret_frontend,
-					       struct bl_choice *ret)
+static __noinline int bl_admit(const struct bl_packet *packet, __u64 now_ns,
+			       struct bl_frontend *ret_frontend, struct bl_choice *ret)
 {
 	const struct bl_tuple *tuple = &packet->tuple;
 	enum bl_reason reason = bl_admit_frontend(tuple, ret_frontend);

@@ -9,7 +9,9 @@
 
 #include "admit.h"
 #include "answer.h"
+#include "confirm.h"
 #include "fragment.h"
+#include "new_flow.h"
 #include "next_hop.h"
 #include "rewrite.h"
 #include "scratch.h"
@@ -21,11 +23,11 @@ static __always_inline __u8 bl_dsr_protocol(__u8 family)
 
 /* The outer header: from the node to the pod. */
 static __always_inline int bl_dsr_put(struct bl_context *ctx, const struct bl_packet *packet,
-				      const struct bl_flow *flow)
+				      const struct bl_tuple *to)
 {
 	struct bl_packet outer = {.tuple = {.family = packet->tuple.family,
-					    .source = flow->destination,
-					    .destination = flow->source}};
+					    .source = to->destination,
+					    .destination = to->source}};
 	void *ip = bl_at(ctx, packet->l3, sizeof(struct ipv6hdr));
 
 	if (!ip)
@@ -35,7 +37,7 @@ static __always_inline int bl_dsr_put(struct bl_context *ctx, const struct bl_pa
 }
 
 static __noinline int bl_dsr_wrap(struct bl_context *ctx, const struct bl_packet *packet,
-				  const struct bl_flow *flow)
+				  const struct bl_tuple *to)
 {
 	__u8 head[BL_L2_MAX];
 
@@ -43,27 +45,45 @@ static __noinline int bl_dsr_wrap(struct bl_context *ctx, const struct bl_packet
 	    bl_grow_tunnel(ctx, bl_ip_header_len(packet), packet->tuple.family == BL_FAMILY_IPV6) ||
 	    bl_move_head(ctx, head, packet->l3))
 		return -1;
-	return bl_dsr_put(ctx, packet, flow);
+	return bl_dsr_put(ctx, packet, to);
 }
 
 /* The frontend as the node that the client dialled knows it: a NodePort is looked up as loopback,
  * for the address is another node's. */
-static __always_inline bool bl_dsr_frontend(const struct bl_tuple *tuple, __u32 *ret_service_id)
+static __always_inline const struct bl_frontend *bl_dsr_find(const struct bl_tuple *tuple)
 {
 	const struct bl_frontend *found = bl_frontend_lookup(
 		&tuple->destination, tuple->family, tuple->destination_port, tuple->protocol);
 	union bl_ip loopback = {0};
 
-	if (!found) {
-		if (tuple->family == BL_FAMILY_IPV4)
-			loopback.words[0] = bpf_htonl(0x7f000001);
-		else
-			loopback.words[3] = bpf_htonl(1);
-		found = bl_frontend_lookup(&loopback, tuple->family, tuple->destination_port,
-					   tuple->protocol);
-		if (!found || !(found->flags & BL_FRONTEND_F_NODE_PORT))
-			return false;
-	}
+	if (found)
+		return found->flags & BL_FRONTEND_F_HOST_ONLY ? NULL : found;
+	if (tuple->family == BL_FAMILY_IPV4)
+		loopback.words[0] = bpf_htonl(0x7f000001);
+	else
+		loopback.words[3] = bpf_htonl(1);
+	found = bl_frontend_lookup(&loopback, tuple->family, tuple->destination_port,
+				   tuple->protocol);
+	return found && found->flags & BL_FRONTEND_F_NODE_PORT ? found : NULL;
+}
+
+/*
+ * Whoever the sender is, it reaches no more than a client of the frontend does: one that clients
+ * outside reach, and whose source ranges admit the client. That its packets are encapsulated at all
+ * says dsr_backends.
+ */
+static __always_inline bool bl_dsr_frontend(const struct bl_tuple *tuple, __u32 *ret_service_id)
+{
+	const struct bl_frontend *found = bl_dsr_find(tuple);
+
+	if (!found)
+		return false;
+	if (found->flags & BL_FRONTEND_F_INTERNAL_ONLY &&
+	    !(found->flags & BL_FRONTEND_F_NODE_PORT) && !tunables.cluster_ip_from_outside)
+		return false;
+	if (found->flags & BL_FRONTEND_F_SOURCE_RANGES &&
+	    !bl_admit_source(tuple, found->service_id))
+		return false;
 	*ret_service_id = found->service_id;
 	return true;
 }
@@ -82,24 +102,56 @@ static __always_inline bool bl_dsr_backend(const struct bl_packet *outer,
 	       bl_backend_is_serving(&ret->backend) && ret->backend.service_id == key.service_id;
 }
 
-/* The entry that gives answers the frontend's address. */
-static __always_inline int bl_dsr_expect(struct bl_scratch *s, const struct bl_packet *inner,
+/* The packet of a client whose answers have an entry. */
+static __always_inline void bl_dsr_track(struct bl_flow *answers, const struct bl_packet *inner,
 					 __u64 now_ns)
 {
-	struct bl_flow *had;
-
-	bl_tuple_answer(&s->tuple, &s->flow, &inner->tuple);
-	bl_flow_make_pair(&s->reply, &s->flow, &inner->tuple);
-	s->reply.kind = BL_FLOW_REPLY_DSR;
-	had = bl_flow_find(&s->tuple);
-	if (!had || !bl_ip_equal(&had->source, &s->reply.source) ||
-	    had->source_port != s->reply.source_port ||
-	    (inner->tcp_flags & BL_TCP_SYN && had->state >= BL_FLOW_CLOSING))
-		return bl_flow_store(&s->tuple, &s->reply, BPF_ANY);
-	had->last_seen_ns = now_ns;
+	answers->last_seen = bl_flow_time(now_ns);
 	if (inner->tcp_flags & (BL_TCP_FIN | BL_TCP_RST))
-		had->state = BL_FLOW_CLOSING;
-	return 0;
+		answers->state = BL_FLOW_CLOSING;
+}
+
+/* The same while they wait, in s->reply. Its client confirms as others do. */
+static __noinline int bl_dsr_wait(struct bl_context *ctx, struct bl_scratch *s,
+				  const struct bl_packet *inner, __u64 now_ns)
+{
+	if (bl_pending_find(&s->reply.from, &s->waiting) &&
+	    bl_tuple_equal(&s->waiting.to, &s->reply.to) && !bl_is_syn(inner)) {
+		s->reply.flow = s->waiting.flow;
+		s->reply.acknowledges = s->waiting.acknowledges;
+		bl_dsr_track(&s->reply.flow, inner, now_ns);
+		if (bl_confirms(ctx, inner, &s->reply, now_ns) &&
+		    !bl_flow_store(&s->reply.from, &s->reply.flow, &s->reply.to, BPF_ANY)) {
+			(void)bl_pending_delete(&s->reply.from);
+			bl_count_reason(BL_REASON_FLOW_CONFIRMED);
+			return BL_REASON_DSR_TAKEN;
+		}
+	}
+	return bl_pending_store(&s->reply, BPF_NOEXIST, now_ns) ? BL_REASON_FLOW_COLLIDES
+								: BL_REASON_DSR_TAKEN;
+}
+
+/* The entry that gives answers the frontend's address: from s->flow, the client's packet. */
+static __noinline int bl_dsr_expect(struct bl_context *ctx, struct bl_scratch *s,
+				    const struct bl_packet *inner, __u64 now_ns)
+{
+	struct bl_flow *had;
+	bool is_same;
+
+	bl_flow_expect(&s->reply, &s->flow);
+	s->reply.flow.kind = BL_FLOW_REPLY_DSR;
+	had = bl_flow_find(&s->reply.from, &s->waiting.to);
+	if (!had)
+		return bl_dsr_wait(ctx, s, inner, now_ns);
+	is_same = bl_tuple_equal(&s->waiting.to, &s->reply.to);
+	if (!is_same && bl_flow_is_taken(had, inner->tuple.protocol, now_ns))
+		return BL_REASON_FLOW_COLLIDES;
+	if (is_same && !(bl_is_syn(inner) && had->state >= BL_FLOW_CLOSING)) {
+		bl_dsr_track(had, inner, now_ns);
+		return BL_REASON_DSR_TAKEN;
+	}
+	bl_flow_delete(&s->reply.from);
+	return bl_dsr_wait(ctx, s, inner, now_ns);
 }
 
 static __always_inline int bl_dsr_unwrap(struct bl_context *ctx, const struct bl_packet *outer)
@@ -118,48 +170,39 @@ static __always_inline int bl_dsr_unwrap(struct bl_context *ctx, const struct bl
 	return bl_move_head(ctx, head, outer->l3);
 }
 
-static __always_inline void bl_dsr_begin(struct bl_scratch *s, const struct bl_packet *inner,
-					 __u64 now_ns)
-{
-	__builtin_memset(&s->flow, 0, sizeof(s->flow));
-	s->flow.source = inner->tuple.source;
-	s->flow.source_port = inner->tuple.source_port;
-	s->flow.destination = s->choice.backend.address;
-	s->flow.destination_port = s->choice.backend.port;
-	s->flow.kind = BL_FLOW_DSR;
-	s->flow.backend_id = s->choice.backend_id;
-	s->flow.backend_generation = s->choice.backend.generation;
-	s->flow.service_id = s->choice.backend.service_id;
-	s->flow.last_seen_ns = now_ns;
-}
-
 /* A packet that carries another one of its family. An enum bl_reason. */
 static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *outer)
 {
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct bl_packet inner = {0};
 	struct bl_scratch *s = bl_scratch_get();
+	struct bl_packet *inner;
+	int reason;
 
-	inner.ethertype = outer->ethertype;
-	inner.l3 = outer->l4;
 	if (!s || outer->l4 - outer->l3 != bl_ip_header_len(outer))
 		return BL_REASON_DSR_UNKNOWN;
-	if (bl_parse_ip(ctx, outer->length - bl_ip_header_len(outer), &inner) != BL_PARSED ||
-	    bl_parse_transport(ctx, &inner) != BL_PARSED)
+	inner = &s->inner;
+	__builtin_memset(inner, 0, sizeof(*inner));
+	inner->ethertype = outer->ethertype;
+	inner->l3 = outer->l4;
+	if (bl_parse_ip(ctx, outer->length - bl_ip_header_len(outer), inner) != BL_PARSED ||
+	    bl_parse_transport(ctx, inner) != BL_PARSED)
 		return BL_REASON_MALFORMED;
-	if ((inner.tuple.protocol != IPPROTO_TCP && inner.tuple.protocol != IPPROTO_UDP) ||
-	    (inner.fragment == BL_FRAGMENT_LATER && !bl_fragment_find(&inner)) ||
-	    !bl_dsr_backend(outer, &inner, &s->choice))
+	if ((inner->tuple.protocol != IPPROTO_TCP && inner->tuple.protocol != IPPROTO_UDP) ||
+	    (inner->fragment == BL_FRAGMENT_LATER && !bl_fragment_find(inner)) ||
+	    !bl_dsr_backend(outer, inner, &s->choice))
 		return BL_REASON_DSR_UNKNOWN;
-	if (inner.fragment == BL_FRAGMENT_FIRST)
-		(void)bl_fragment_store(&inner);
-	bl_dsr_begin(s, &inner, now_ns);
+	if (inner->fragment == BL_FRAGMENT_FIRST)
+		(void)bl_fragment_store(inner);
+	bl_flow_begin(&s->flow, &s->choice, BL_FLOW_DSR, &inner->tuple, now_ns);
 	outer->verdict = BL_DROP;
-	if (bl_dsr_expect(s, &inner, now_ns) || bl_dsr_unwrap(ctx, outer))
+	reason = bl_dsr_expect(ctx, s, inner, now_ns);
+	if (reason != BL_REASON_DSR_TAKEN)
+		return reason;
+	if (bl_dsr_unwrap(ctx, outer))
 		return BL_REASON_FLOW_FAILED;
-	inner.l4 -= inner.l3 - outer->l3;
-	inner.l3 = outer->l3;
-	(void)bl_rewrite(ctx, &inner, &s->flow, 0);
+	inner->l4 -= inner->l3 - outer->l3;
+	inner->l3 = outer->l3;
+	(void)bl_rewrite(ctx, inner, &s->flow.to, 0);
 	outer->verdict = BL_PASS;
 	return BL_REASON_DSR_TAKEN;
 }

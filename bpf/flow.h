@@ -2,17 +2,23 @@
 /*
  * Flows: finding and storing them, their two directions, and how long they count. What becomes of a
  * packet is decided elsewhere.
+ *
+ * `to` is everywhere what the packet of a flow becomes, so that `to` turned round is the packet
+ * that answers.
  */
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
-#include "lookup.h"
-#include "packet_maps.h"
-#include "parse.h"
+#include "scratch.h"
 
 #define BL_SECOND_NS 1000000000ull
 /* How old a flow gets before it is looked after: its time, its other direction, its backend. */
-#define BL_FLOW_TOUCH_NS BL_SECOND_NS
+#define BL_FLOW_TOUCH (BL_SECOND_NS >> BL_FLOW_TIME_SHIFT)
+
+static __always_inline __u32 bl_flow_time(__u64 now_ns)
+{
+	return (__u32)(now_ns >> BL_FLOW_TIME_SHIFT);
+}
 
 static __always_inline void bl_flow4_key_set(struct bl_flow4_key *key, const struct bl_tuple *tuple)
 {
@@ -32,31 +38,85 @@ static __always_inline void bl_flow6_key_set(struct bl_flow6_key *key, const str
 	key->protocol = tuple->protocol;
 }
 
-static __always_inline struct bl_flow *bl_flow_find(const struct bl_tuple *tuple)
+static __always_inline struct bl_flow *bl_flow4_find(const struct bl_tuple *tuple,
+						     struct bl_tuple *ret_to)
 {
-	struct bl_flow4_key key4 = {0};
-	struct bl_flow6_key key6 = {0};
+	struct bl_flow4_key key = {0};
+	struct bl_flow4 *found;
 
-	if (tuple->family == BL_FAMILY_IPV4) {
-		bl_flow4_key_set(&key4, tuple);
-		return bpf_map_lookup_elem(&flows4, &key4);
-	}
-	bl_flow6_key_set(&key6, tuple);
-	return bpf_map_lookup_elem(&flows6, &key6);
+	bl_flow4_key_set(&key, tuple);
+	found = bpf_map_lookup_elem(&flows4, &key);
+	if (!found)
+		return NULL;
+	ret_to->source = bl_ip_from_ipv4(*(__u32 *)found->source);
+	ret_to->destination = bl_ip_from_ipv4(*(__u32 *)found->destination);
+	return &found->flow;
 }
 
-static __always_inline int bl_flow_store(const struct bl_tuple *tuple, const struct bl_flow *flow,
-					 __u64 flags)
+static __always_inline struct bl_flow *bl_flow6_find(const struct bl_tuple *tuple,
+						     struct bl_tuple *ret_to)
 {
+	struct bl_flow6_key key = {0};
+	struct bl_flow6 *found;
+
+	bl_flow6_key_set(&key, tuple);
+	found = bpf_map_lookup_elem(&flows6, &key);
+	if (!found)
+		return NULL;
+	__builtin_memcpy(ret_to->source.ipv6, found->source, sizeof(found->source));
+	__builtin_memcpy(ret_to->destination.ipv6, found->destination, sizeof(found->destination));
+	return &found->flow;
+}
+
+/* The flow of a packet with these ends, and what its ends become. */
+static __always_inline struct bl_flow *bl_flow_find(const struct bl_tuple *tuple,
+						    struct bl_tuple *ret_to)
+{
+	struct bl_flow *flow = tuple->family == BL_FAMILY_IPV4 ? bl_flow4_find(tuple, ret_to)
+							       : bl_flow6_find(tuple, ret_to);
+
+	if (!flow)
+		return NULL;
+	ret_to->source_port = flow->source_port;
+	ret_to->destination_port = flow->destination_port;
+	ret_to->family = tuple->family;
+	ret_to->protocol = tuple->protocol;
+	ret_to->pad = 0;
+	return flow;
+}
+
+/* A function of its own for the verifier, which looks into it once and not at every call; so are
+ * others below. */
+int bl_flow_store(const struct bl_tuple *tuple, const struct bl_flow *flow,
+		  const struct bl_tuple *to, __u64 flags);
+
+__noinline int bl_flow_store(const struct bl_tuple *tuple, const struct bl_flow *flow,
+			     const struct bl_tuple *to, __u64 flags)
+{
+	struct bl_scratch *s = bl_scratch_get();
 	struct bl_flow4_key key4 = {0};
 	struct bl_flow6_key key6 = {0};
 
+	if (!tuple || !flow || !to || !s)
+		return -1;
 	if (tuple->family == BL_FAMILY_IPV4) {
 		bl_flow4_key_set(&key4, tuple);
-		return (int)bpf_map_update_elem(&flows4, &key4, flow, flags);
+		s->value4.flow = *flow;
+		s->value4.flow.source_port = to->source_port;
+		s->value4.flow.destination_port = to->destination_port;
+		__builtin_memcpy(s->value4.source, to->source.ipv4, sizeof(s->value4.source));
+		__builtin_memcpy(s->value4.destination, to->destination.ipv4,
+				 sizeof(s->value4.destination));
+		return (int)bpf_map_update_elem(&flows4, &key4, &s->value4, flags);
 	}
 	bl_flow6_key_set(&key6, tuple);
-	return (int)bpf_map_update_elem(&flows6, &key6, flow, flags);
+	s->value6.flow = *flow;
+	s->value6.flow.source_port = to->source_port;
+	s->value6.flow.destination_port = to->destination_port;
+	__builtin_memcpy(s->value6.source, to->source.ipv6, sizeof(s->value6.source));
+	__builtin_memcpy(s->value6.destination, to->destination.ipv6,
+			 sizeof(s->value6.destination));
+	return (int)bpf_map_update_elem(&flows6, &key6, &s->value6, flags);
 }
 
 static __always_inline void bl_flow_delete(const struct bl_tuple *tuple)
@@ -74,19 +134,6 @@ static __always_inline void bl_flow_delete(const struct bl_tuple *tuple)
 	}
 }
 
-/* The packet that answers: what the flow makes of a packet, turned round. */
-static __always_inline void bl_tuple_answer(struct bl_tuple *ret, const struct bl_flow *flow,
-					    const struct bl_tuple *tuple)
-{
-	ret->source = flow->destination;
-	ret->destination = flow->source;
-	ret->source_port = flow->destination_port;
-	ret->destination_port = flow->source_port;
-	ret->family = tuple->family;
-	ret->protocol = tuple->protocol;
-	ret->pad = 0;
-}
-
 static __always_inline void bl_tuple_turn(struct bl_tuple *ret, const struct bl_tuple *tuple)
 {
 	ret->source = tuple->destination;
@@ -96,6 +143,20 @@ static __always_inline void bl_tuple_turn(struct bl_tuple *ret, const struct bl_
 	ret->family = tuple->family;
 	ret->protocol = tuple->protocol;
 	ret->pad = 0;
+}
+
+/* Without a branch for each word, which would multiply the verifier's paths. */
+static __always_inline bool bl_tuple_equal(const struct bl_tuple *a, const struct bl_tuple *b)
+{
+	__u32 differ = (__u32)(a->source_port ^ b->source_port) |
+		       (__u32)(a->destination_port ^ b->destination_port) |
+		       (__u32)(a->protocol ^ b->protocol) | (__u32)(a->family ^ b->family);
+
+	for (int i = 0; i < 4; i++) {
+		differ |= a->source.words[i] ^ b->source.words[i];
+		differ |= a->destination.words[i] ^ b->destination.words[i];
+	}
+	return !differ;
 }
 
 static __always_inline bool bl_flow_is_reply(const struct bl_flow *flow)
@@ -126,13 +187,19 @@ static __always_inline __u32 bl_flow_timeout_s(__u8 state, __u8 protocol)
 	return state == BL_FLOW_ESTABLISHED ? tunables.tcp_established_s : tunables.tcp_closing_s;
 }
 
+/* Since it was last seen, in the units of struct bl_flow. */
+static __always_inline __u32 bl_flow_age(const struct bl_flow *flow, __u64 now_ns)
+{
+	__s32 age = (__s32)(bl_flow_time(now_ns) - flow->last_seen);
+
+	return age > 0 ? age : 0;
+}
+
 static __always_inline bool bl_flow_is_expired(const struct bl_flow *flow, __u8 protocol,
 					       __u64 now_ns)
 {
-	__u64 last_ns = flow->last_seen_ns;
-
-	return now_ns > last_ns &&
-	       now_ns - last_ns > bl_flow_timeout_s(flow->state, protocol) * BL_SECOND_NS;
+	return bl_flow_age(flow, now_ns) >
+	       (bl_flow_timeout_s(flow->state, protocol) * BL_SECOND_NS) >> BL_FLOW_TIME_SHIFT;
 }
 
 /* Its other direction is still wanted: nobody else may have its key. */
@@ -142,16 +209,11 @@ static __always_inline bool bl_flow_is_taken(const struct bl_flow *flow, __u8 pr
 	return flow->state < BL_FLOW_CLOSED && !bl_flow_is_expired(flow, protocol, now_ns);
 }
 
-/* The other direction of a flow whose packet had this tuple. */
-static __always_inline void bl_flow_make_pair(struct bl_flow *ret, const struct bl_flow *flow,
-					      const struct bl_tuple *tuple)
+/* The other direction of a flow, which packets of its own have to look after. */
+static __always_inline void bl_flow_make_pair(struct bl_flow *ret, const struct bl_flow *flow)
 {
 	*ret = *flow;
 	ret->kind = bl_flow_pair_kind(flow->kind);
-	ret->source = tuple->destination;
-	ret->destination = tuple->source;
-	ret->source_port = tuple->destination_port;
-	ret->destination_port = tuple->source_port;
 	ret->next_hop_generation = 0;
 	ret->packets = 0;
 	ret->bytes = 0;
@@ -162,18 +224,19 @@ static __always_inline bool bl_flow_backend_serves(const struct bl_flow *flow)
 	struct bl_choice choice = {0};
 
 	return bl_backend_read(flow->backend_id, &choice) &&
-	       bl_backend_is_same(&choice.backend, flow->backend_generation, flow->service_id) &&
+	       choice.backend.generation == flow->backend_generation &&
 	       bl_backend_is_serving(&choice.backend);
 }
 
 /* Both directions are gone for the next packet. */
-static __noinline int bl_flow_forget(const struct bl_tuple *tuple, const struct bl_flow *flow)
+static __noinline int bl_flow_forget(const struct bl_tuple *tuple, const struct bl_tuple *to,
+				     const struct bl_flow *flow)
 {
 	struct bl_tuple answer;
 
-	if (!tuple || !flow)
+	if (!tuple || !to || !flow)
 		return 0;
-	bl_tuple_answer(&answer, flow, tuple);
+	bl_tuple_turn(&answer, to);
 	if (bl_flow_has_pair(flow))
 		bl_flow_delete(&answer);
 	bl_flow_delete(tuple);
@@ -181,14 +244,14 @@ static __noinline int bl_flow_forget(const struct bl_tuple *tuple, const struct 
 }
 
 /* What a FIN or a reset means to both directions. */
-static __noinline int bl_flow_close(const struct bl_tuple *tuple, struct bl_flow *flow, __u8 flags)
+static __noinline int bl_flow_close(const struct bl_tuple *to, struct bl_flow *flow, __u8 flags)
 {
+	struct bl_tuple answer, unused;
 	struct bl_flow *pair = NULL;
-	struct bl_tuple answer;
 
 	if (bl_flow_has_pair(flow)) {
-		bl_tuple_answer(&answer, flow, tuple);
-		pair = bl_flow_find(&answer);
+		bl_tuple_turn(&answer, to);
+		pair = bl_flow_find(&answer, &unused);
 	}
 	if (flags & BL_TCP_RST || (pair && pair->state >= BL_FLOW_CLOSING))
 		flow->state = BL_FLOW_CLOSED;
@@ -199,51 +262,43 @@ static __noinline int bl_flow_close(const struct bl_tuple *tuple, struct bl_flow
 	return 0;
 }
 
-/* The first answer: both directions are established. */
-static __noinline int bl_flow_establish(const struct bl_tuple *tuple, struct bl_flow *flow)
-{
-	struct bl_tuple answer;
-	struct bl_flow *pair;
-
-	flow->state = BL_FLOW_ESTABLISHED;
-	bl_tuple_answer(&answer, flow, tuple);
-	pair = bl_flow_find(&answer);
-	if (pair && pair->state == BL_FLOW_NEW)
-		pair->state = BL_FLOW_ESTABLISHED;
-	return 0;
-}
-
 /*
  * Once a second and flow: both directions stay, for each lookup keeps an entry from being evicted,
  * and one that was evicted is made again. False: the backend serves no longer.
  */
-static __noinline int bl_flow_keep(const struct bl_tuple *tuple, struct bl_flow *flow, __u64 now_ns)
+static __noinline int bl_flow_keep(const struct bl_tuple *tuple, const struct bl_tuple *to,
+				   struct bl_flow *flow, __u64 now_ns)
 {
-	struct bl_tuple answer;
+	struct bl_scratch *s = bl_scratch_get();
 	struct bl_flow *pair;
-	struct bl_flow made;
 
-	flow->last_seen_ns = now_ns;
-	if (bl_flow_has_pair(flow)) {
-		bl_tuple_answer(&answer, flow, tuple);
-		pair = bl_flow_find(&answer);
+	flow->last_seen = bl_flow_time(now_ns);
+	if (s && bl_flow_has_pair(flow)) {
+		bl_tuple_turn(&s->reply.from, to);
+		pair = bl_flow_find(&s->reply.from, &s->reply.to);
 		if (pair) {
-			pair->last_seen_ns = now_ns;
+			pair->last_seen = bl_flow_time(now_ns);
 		} else {
-			bl_flow_make_pair(&made, flow, tuple);
+			bl_flow_make_pair(&s->reply.flow, flow);
+			bl_tuple_turn(&s->reply.to, tuple);
 			/* Lost when somebody took the key meanwhile; the next second tries again.
 			 */
-			(void)bl_flow_store(&answer, &made, BPF_NOEXIST);
+			(void)bl_flow_store(&s->reply.from, &s->reply.flow, &s->reply.to,
+					    BPF_NOEXIST);
 		}
 	}
 	return bl_flow_is_reply(flow) || bl_flow_backend_serves(flow);
 }
 
+static __always_inline bool bl_is_syn(const struct bl_packet *packet)
+{
+	return (packet->tcp_flags & (BL_TCP_SYN | BL_TCP_ACK)) == BL_TCP_SYN;
+}
+
 static __always_inline bool bl_flow_begins_anew(const struct bl_packet *packet,
 						const struct bl_flow *flow)
 {
-	return (packet->tcp_flags & (BL_TCP_SYN | BL_TCP_ACK)) == BL_TCP_SYN &&
-	       flow->state >= BL_FLOW_CLOSING && !bl_flow_is_reply(flow);
+	return bl_is_syn(packet) && flow->state >= BL_FLOW_CLOSING && !bl_flow_is_reply(flow);
 }
 
 static __always_inline void bl_flow_count(const struct bl_packet *packet, struct bl_flow *flow)
@@ -252,17 +307,15 @@ static __always_inline void bl_flow_count(const struct bl_packet *packet, struct
 	flow->bytes += packet->length;
 }
 
-/* A packet of a known flow. False: its backend serves no longer. */
-static __always_inline bool bl_flow_track(const struct bl_packet *packet, struct bl_flow *flow,
-					  __u64 now_ns)
+/* A packet of an established flow. False: its backend serves no longer. */
+static __always_inline bool bl_flow_track(const struct bl_packet *packet, const struct bl_tuple *to,
+					  struct bl_flow *flow, __u64 now_ns)
 {
 	bl_flow_count(packet, flow);
-	if (bl_flow_is_reply(flow) && flow->state == BL_FLOW_NEW)
-		(void)bl_flow_establish(&packet->tuple, flow);
 	if (packet->tcp_flags & (BL_TCP_FIN | BL_TCP_RST))
-		(void)bl_flow_close(&packet->tuple, flow, packet->tcp_flags);
-	if (now_ns > flow->last_seen_ns && now_ns - flow->last_seen_ns > BL_FLOW_TOUCH_NS)
-		return bl_flow_keep(&packet->tuple, flow, now_ns);
+		(void)bl_flow_close(to, flow, packet->tcp_flags);
+	if (bl_flow_age(flow, now_ns) > BL_FLOW_TOUCH)
+		return bl_flow_keep(&packet->tuple, to, flow, now_ns);
 	return true;
 }
 

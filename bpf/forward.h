@@ -7,6 +7,7 @@
 #define BPF_FORWARD_H
 
 #include "answer.h"
+#include "confirm.h"
 #include "count.h"
 #include "dsr.h"
 #include "fragment.h"
@@ -15,6 +16,7 @@
 #include "rewrite.h"
 
 #define BL_UNCOUNTED BL_REASON_COUNT
+#define BL_UNKNOWN (BL_REASON_COUNT + 1) /* no flow yet */
 
 static __always_inline void bl_count_packet(__u32 reason)
 {
@@ -78,9 +80,10 @@ static __always_inline bool bl_is_too_big(struct bl_context *ctx, const struct b
 
 /* To another machine. */
 static __always_inline int bl_send_on(struct bl_context *ctx, struct bl_packet *packet,
-				      struct bl_flow *flow, enum bl_reason reason)
+				      struct bl_flow *flow, const struct bl_tuple *to,
+				      enum bl_reason reason)
 {
-	int hop = bl_hop(ctx, packet, flow);
+	int hop = bl_hop(ctx, packet, flow, to);
 
 	if (hop == BL_HOP_NONE)
 		return bl_drop(packet, BL_REASON_NO_ROUTE);
@@ -93,18 +96,17 @@ static __always_inline int bl_send_on(struct bl_context *ctx, struct bl_packet *
 		packet->verdict = bl_answer_icmp(ctx, packet, BL_ANSWER_TOO_BIG, flow->mtu);
 		return BL_REASON_TOO_BIG;
 	}
-	(void)bl_rewrite(ctx, packet, flow, 1);
+	(void)bl_rewrite(ctx, packet, to, 1);
 	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
 	return reason;
 }
 
-/* To another machine, inside a packet to the pod. Nothing comes back this way, so that a second
- * packet is all there is to tell a flow from an attempt. */
+/* To another machine, inside a packet to the pod. */
 static __always_inline int bl_send_wrapped(struct bl_context *ctx, struct bl_packet *packet,
-					   struct bl_flow *flow)
+					   struct bl_flow *flow, const struct bl_tuple *to)
 {
 	__u32 more = bl_ip_header_len(packet);
-	int hop = bl_hop(ctx, packet, flow);
+	int hop = bl_hop(ctx, packet, flow, to);
 
 	if (hop == BL_HOP_NONE)
 		return bl_drop(packet, BL_REASON_NO_ROUTE);
@@ -114,45 +116,39 @@ static __always_inline int bl_send_wrapped(struct bl_context *ctx, struct bl_pac
 		packet->verdict = bl_answer_icmp(ctx, packet, BL_ANSWER_TOO_BIG, flow->mtu - more);
 		return BL_REASON_TOO_BIG;
 	}
-	if (flow->state == BL_FLOW_NEW && flow->packets > 1)
-		flow->state = BL_FLOW_ESTABLISHED;
-	if (bl_dsr_wrap(ctx, packet, flow))
+	if (bl_dsr_wrap(ctx, packet, to))
 		return bl_drop(packet, BL_REASON_FLOW_FAILED);
 	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
 	return BL_REASON_FLOW_DSR;
 }
 
-static __always_inline int bl_follow(struct bl_context *ctx, struct bl_packet *packet,
-				     struct bl_flow *flow)
+static __noinline int bl_follow(struct bl_context *ctx, struct bl_packet *packet,
+				struct bl_flow *flow, const struct bl_tuple *to)
 {
 	switch (flow->kind) {
 	case BL_FLOW_LOCAL:
-		(void)bl_rewrite(ctx, packet, flow, 0);
+		(void)bl_rewrite(ctx, packet, to, 0);
 		return BL_REASON_FLOW_LOCAL;
 	case BL_FLOW_REMOTE:
-		return bl_send_on(ctx, packet, flow, BL_REASON_FLOW_REMOTE);
+		return bl_send_on(ctx, packet, flow, to, BL_REASON_FLOW_REMOTE);
 	case BL_FLOW_DSR:
-		return bl_send_wrapped(ctx, packet, flow);
+		return bl_send_wrapped(ctx, packet, flow, to);
 	case BL_FLOW_REPLY_REMOTE:
-		return bl_send_on(ctx, packet, flow, BL_REASON_FLOW_REPLY);
+		return bl_send_on(ctx, packet, flow, to, BL_REASON_FLOW_REPLY);
 	default:
 		/* Answers of this node's pods do not come from outside. */
 		return BL_UNCOUNTED;
 	}
 }
 
-static __always_inline int bl_begin(struct bl_context *ctx, struct bl_packet *packet, __u64 now_ns)
+static __noinline int bl_begin(struct bl_context *ctx, struct bl_packet *packet, __u64 now_ns)
 {
-	int reason = bl_flow_new(ctx, packet, now_ns);
-	struct bl_flow *flow;
+	struct bl_scratch *s = bl_scratch_get();
+	int reason = bl_flow_new(ctx, packet, s, now_ns);
 
 	switch (reason) {
 	case BL_REASON_FLOW_NEW:
-		flow = bl_flow_find(&packet->tuple);
-		if (!flow)
-			return bl_drop(packet, BL_REASON_FLOW_FAILED);
-		bl_flow_count(packet, flow);
-		return bl_follow(ctx, packet, flow);
+		return s ? bl_follow(ctx, packet, &s->flow.flow, &s->flow.to) : reason;
 	case BL_REASON_NOT_A_SERVICE:
 		return BL_UNCOUNTED;
 	case BL_REASON_NOT_OUTSIDE:
@@ -164,29 +160,106 @@ static __always_inline int bl_begin(struct bl_context *ctx, struct bl_packet *pa
 	}
 }
 
+/* The flow of a packet is no more, because its backend serves no longer: another one may have it,
+ * or its client is told. */
+static __noinline int bl_leave(struct bl_context *ctx, struct bl_packet *packet)
+{
+	bl_count_reason(BL_REASON_BACKEND_GONE);
+	if (packet->tuple.protocol == IPPROTO_UDP || packet->tcp_flags & BL_TCP_SYN)
+		return BL_UNKNOWN;
+	packet->verdict = bl_answer_refusal(ctx, packet);
+	return BL_UNCOUNTED;
+}
+
+/* An answer to a flow that waits in s->flow. A reset ends both. */
+static __always_inline void bl_pending_answer(struct bl_context *ctx,
+					      const struct bl_packet *packet, struct bl_scratch *s,
+					      __u64 now_ns)
+{
+	struct bl_tuple asked;
+
+	if (packet->tcp_flags & BL_TCP_RST) {
+		bl_pending_forget(&s->flow);
+		return;
+	}
+	if (s->flow.flow.state == BL_FLOW_NEW) {
+		s->flow.flow.state = BL_FLOW_ESTABLISHED;
+		s->flow.acknowledges = bl_answer_number(ctx, packet);
+		bl_tuple_turn(&asked, &s->flow.to);
+		if (bl_flow_has_pair(&s->flow.flow))
+			(void)bl_pending_answered(&asked, s->flow.acknowledges);
+	}
+	(void)bl_pending_store(&s->flow, BPF_ANY, now_ns);
+}
+
+/* A packet of the client whose flow waits in s->flow. */
+static __always_inline void bl_pending_go_on(struct bl_context *ctx, const struct bl_packet *packet,
+					     struct bl_scratch *s, __u64 now_ns)
+{
+	if (packet->tcp_flags & BL_TCP_RST) {
+		bl_pending_forget(&s->flow);
+		return;
+	}
+	if (bl_confirms(ctx, packet, &s->flow, now_ns) && !bl_confirm(s)) {
+		if (packet->tcp_flags & BL_TCP_FIN)
+			(void)bl_confirmed_fin(&packet->tuple);
+		return;
+	}
+	(void)bl_pending_store(&s->flow, BPF_ANY, now_ns);
+}
+
+/* A packet of no established flow: of one that waits, or UNKNOWN. */
+static __noinline int bl_forward_pending(struct bl_context *ctx, struct bl_packet *packet,
+					 __u64 now_ns)
+{
+	struct bl_scratch *s = bl_scratch_get();
+
+	if (!s || !bl_pending_find(&packet->tuple, &s->flow))
+		return BL_UNKNOWN;
+	if (bl_flow_is_expired(&s->flow.flow, packet->tuple.protocol, now_ns)) {
+		bl_pending_forget(&s->flow);
+		return BL_UNKNOWN;
+	}
+	bl_flow_count(packet, &s->flow.flow);
+	s->flow.flow.last_seen = bl_flow_time(now_ns);
+	if (bl_flow_is_reply(&s->flow.flow)) {
+		bl_pending_answer(ctx, packet, s, now_ns);
+	} else if (bl_flow_backend_serves(&s->flow.flow)) {
+		bl_pending_go_on(ctx, packet, s, now_ns);
+	} else {
+		bl_pending_forget(&s->flow);
+		return bl_leave(ctx, packet);
+	}
+	return bl_follow(ctx, packet, &s->flow.flow, &s->flow.to);
+}
+
+/* A packet of a flow, or UNKNOWN. */
+static __always_inline int bl_forward_known(struct bl_context *ctx, struct bl_packet *packet,
+					    __u64 now_ns)
+{
+	struct bl_tuple to;
+	struct bl_flow *flow = bl_flow_find(&packet->tuple, &to);
+
+	if (!flow)
+		return bl_forward_pending(ctx, packet, now_ns);
+	if (!bl_flow_is_reply(flow) && (bl_flow_begins_anew(packet, flow) ||
+					bl_flow_is_expired(flow, packet->tuple.protocol, now_ns))) {
+		(void)bl_flow_forget(&packet->tuple, &to, flow);
+		return BL_UNKNOWN;
+	}
+	if (bl_flow_track(packet, &to, flow, now_ns))
+		return bl_follow(ctx, packet, flow, &to);
+	(void)bl_flow_forget(&packet->tuple, &to, flow);
+	return bl_leave(ctx, packet);
+}
+
 /* A packet with ports that may be ours. */
 static __always_inline int bl_forward(struct bl_context *ctx, struct bl_packet *packet)
 {
-	struct bl_flow *flow = bl_flow_find(&packet->tuple);
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	bool serves;
+	int reason = bl_forward_known(ctx, packet, now_ns);
 
-	if (!flow)
-		return bl_begin(ctx, packet, now_ns);
-	if (!bl_flow_is_reply(flow) && (bl_flow_begins_anew(packet, flow) ||
-					bl_flow_is_expired(flow, packet->tuple.protocol, now_ns))) {
-		(void)bl_flow_forget(&packet->tuple, flow);
-		return bl_begin(ctx, packet, now_ns);
-	}
-	serves = bl_flow_track(packet, flow, now_ns);
-	if (serves)
-		return bl_follow(ctx, packet, flow);
-	(void)bl_flow_forget(&packet->tuple, flow);
-	bl_count_reason(BL_REASON_BACKEND_GONE);
-	if (packet->tuple.protocol == IPPROTO_UDP || packet->tcp_flags & BL_TCP_SYN)
-		return bl_begin(ctx, packet, now_ns);
-	packet->verdict = bl_answer_refusal(ctx, packet);
-	return BL_UNCOUNTED;
+	return reason == BL_UNKNOWN ? bl_begin(ctx, packet, now_ns) : reason;
 }
 
 static __always_inline bool bl_has_ports(const struct bl_tuple *tuple)
@@ -237,20 +310,52 @@ static __always_inline int bl_ingress(struct bl_context *ctx, struct bl_packet *
 	return BL_UNCOUNTED;
 }
 
+static __always_inline bool bl_leaves_here(const struct bl_flow *flow)
+{
+	return flow->kind == BL_FLOW_REPLY_LOCAL || flow->kind == BL_FLOW_REPLY_DSR;
+}
+
+/* An answer to what waits to be confirmed. */
+static __noinline int bl_egress_pending(struct bl_context *ctx, const struct bl_packet *packet,
+					__u64 now_ns)
+{
+	struct bl_scratch *s = bl_scratch_get();
+
+	if (!s || !bl_pending_find(&packet->tuple, &s->flow) || !bl_leaves_here(&s->flow.flow))
+		return BL_UNCOUNTED;
+	bl_flow_count(packet, &s->flow.flow);
+	s->flow.flow.last_seen = bl_flow_time(now_ns);
+	bl_pending_answer(ctx, packet, s, now_ns);
+	(void)bl_rewrite(ctx, packet, &s->flow.to, 0);
+	return BL_REASON_FLOW_REPLY;
+}
+
+static __always_inline int bl_egress_flow(struct bl_context *ctx, const struct bl_packet *packet)
+{
+	__u64 now_ns = bpf_ktime_get_coarse_ns();
+	struct bl_tuple to;
+	struct bl_flow *flow = bl_flow_find(&packet->tuple, &to);
+
+	if (!flow)
+		return bl_egress_pending(ctx, packet, now_ns);
+	if (!bl_leaves_here(flow))
+		return BL_UNCOUNTED;
+	(void)bl_flow_track(packet, &to, flow, now_ns);
+	(void)bl_rewrite(ctx, packet, &to, 0);
+	return BL_REASON_FLOW_REPLY;
+}
+
 static __always_inline int bl_egress_ports(struct bl_context *ctx, struct bl_packet *packet)
 {
-	struct bl_flow *flow;
+	int reason;
 
 	if (!bl_ports_known(packet) || !bl_port_may_reply(&packet->tuple))
 		return BL_UNCOUNTED;
-	flow = bl_flow_find(&packet->tuple);
-	if (!flow || (flow->kind != BL_FLOW_REPLY_LOCAL && flow->kind != BL_FLOW_REPLY_DSR))
-		return BL_UNCOUNTED;
-	if (packet->fragment == BL_FRAGMENT_FIRST && tunables.fragments)
+	reason = bl_egress_flow(ctx, packet);
+	/* By the ports that the packet had: those that follow have the same addresses. */
+	if (reason != BL_UNCOUNTED && packet->fragment == BL_FRAGMENT_FIRST && tunables.fragments)
 		(void)bl_fragment_store(packet);
-	(void)bl_flow_track(packet, flow, bpf_ktime_get_coarse_ns());
-	(void)bl_rewrite(ctx, packet, flow, 0);
-	return BL_REASON_FLOW_REPLY;
+	return reason;
 }
 
 /* What this node sends: answers of its own backends get the frontend's address. */

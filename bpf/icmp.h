@@ -11,8 +11,15 @@
 
 #include "answer.h"
 #include "next_hop.h"
+#include "pending.h"
 #include "rewrite.h"
 #include "scratch.h"
+
+/* A flow that was found, and what its packets become. */
+struct bl_known {
+	struct bl_flow *flow;
+	const struct bl_tuple *to;
+};
 
 static __always_inline bool bl_icmp_is_error(const struct bl_packet *packet)
 {
@@ -40,18 +47,18 @@ static __always_inline bool bl_icmp_quoted(struct bl_context *ctx, const struct 
 /* Ports and checksum of the quotation. Returns what that changes in the sum around it. */
 static __always_inline __u32 bl_icmp_quoted_ports(struct bl_context *ctx,
 						  const struct bl_packet *quoted,
-						  const struct bl_flow *flow, __u32 addresses)
+						  const struct bl_tuple *to, __u32 addresses)
 {
 	bool is_udp = quoted->tuple.protocol == IPPROTO_UDP;
-	__u32 change = bl_csum_add(bl_csum_16(quoted->tuple.source_port, flow->destination_port),
-				   bl_csum_16(quoted->tuple.destination_port, flow->source_port));
+	__u32 change = bl_csum_add(bl_csum_16(quoted->tuple.source_port, to->destination_port),
+				   bl_csum_16(quoted->tuple.destination_port, to->source_port));
 	__be16 *ports = bl_at(ctx, quoted->l4, BL_PORTS_LEN);
 	__u16 *check, before;
 
 	if (!ports)
 		return 0;
-	ports[0] = flow->destination_port;
-	ports[1] = flow->source_port;
+	ports[0] = to->destination_port;
+	ports[1] = to->source_port;
 	/* Short quotations of TCP end before its checksum. */
 	check = bl_at(ctx, quoted->l4 + (is_udp ? BL_UDP_CHECKSUM : BL_TCP_CHECKSUM),
 		      sizeof(*check));
@@ -65,7 +72,7 @@ static __always_inline __u32 bl_icmp_quoted_ports(struct bl_context *ctx,
 /* The same for its addresses. IPv4's own checksum takes up what they change. */
 static __always_inline __u32 bl_icmp_quoted_addresses(struct bl_context *ctx,
 						      const struct bl_packet *quoted,
-						      const struct bl_flow *flow, __u32 addresses)
+						      const struct bl_tuple *to, __u32 addresses)
 {
 	struct ipv6hdr *ip6;
 	struct iphdr *ip4;
@@ -74,27 +81,28 @@ static __always_inline __u32 bl_icmp_quoted_addresses(struct bl_context *ctx,
 		ip4 = bl_at(ctx, quoted->l3, sizeof(*ip4));
 		if (!ip4)
 			return 0;
-		ip4->saddr = flow->destination.words[0];
-		ip4->daddr = flow->source.words[0];
+		ip4->saddr = to->destination.words[0];
+		ip4->daddr = to->source.words[0];
 		ip4->check = bl_csum_apply(ip4->check, addresses);
 		return 0;
 	}
 	ip6 = bl_at(ctx, quoted->l3, sizeof(*ip6));
 	if (!ip6)
 		return 0;
-	*(union bl_ip *)&ip6->saddr = flow->destination;
-	*(union bl_ip *)&ip6->daddr = flow->source;
+	*(union bl_ip *)&ip6->saddr = to->destination;
+	*(union bl_ip *)&ip6->daddr = to->source;
 	return addresses;
 }
 
 /* Who reports: routers speak for themselves, ends and those whom the receiver cannot reach not. */
 static __always_inline const union bl_ip *bl_icmp_reporter(const struct bl_packet *packet,
 							   const struct bl_packet *quoted,
-							   const struct bl_flow *flow)
+							   const struct bl_flow *flow,
+							   const struct bl_tuple *to)
 {
 	if (flow->kind == BL_FLOW_REMOTE ||
 	    bl_ip_equal(&packet->tuple.source, &quoted->tuple.destination))
-		return &flow->source;
+		return &to->source;
 	return &packet->tuple.source;
 }
 
@@ -105,7 +113,6 @@ static __always_inline void bl_icmp_outer(struct bl_context *ctx, const struct b
 	__u32 addresses = bl_csum_add(bl_csum_ip(&packet->tuple.source, source),
 				      bl_csum_ip(&packet->tuple.destination, destination));
 	struct bl_icmp_header *icmp = bl_at(ctx, packet->l4, sizeof(*icmp));
-	struct bl_flow *to;
 	struct bl_scratch *s = bl_scratch_get();
 
 	if (!icmp || !s)
@@ -113,26 +120,26 @@ static __always_inline void bl_icmp_outer(struct bl_context *ctx, const struct b
 	if (packet->tuple.family == BL_FAMILY_IPV6)
 		change = bl_csum_add(change, addresses);
 	icmp->check = bl_csum_apply(icmp->check, change);
-	to = &s->reply;
-	to->source = *source;
-	to->destination = *destination;
+	s->ends.source = *source;
+	s->ends.destination = *destination;
 	if (packet->tuple.family == BL_FAMILY_IPV4)
-		bl_rewrite_ipv4(ctx, packet, to, addresses, hops);
+		bl_rewrite_ipv4(ctx, packet, &s->ends, addresses, hops);
 	else
-		bl_rewrite_ipv6(ctx, packet, to, hops);
+		bl_rewrite_ipv6(ctx, packet, &s->ends, hops);
 }
 
 static __noinline int bl_icmp_translate(struct bl_context *ctx, const struct bl_packet *packet,
-					const struct bl_packet *quoted, const struct bl_flow *flow,
-					__u8 hops)
+					const struct bl_packet *quoted,
+					const struct bl_known *known, __u8 hops)
 {
-	__u32 addresses = bl_csum_add(bl_csum_ip(&quoted->tuple.source, &flow->destination),
-				      bl_csum_ip(&quoted->tuple.destination, &flow->source));
-	__u32 change = bl_icmp_quoted_ports(ctx, quoted, flow, addresses);
+	const struct bl_tuple *to = known->to;
+	__u32 addresses = bl_csum_add(bl_csum_ip(&quoted->tuple.source, &to->destination),
+				      bl_csum_ip(&quoted->tuple.destination, &to->source));
+	__u32 change = bl_icmp_quoted_ports(ctx, quoted, to, addresses);
 
-	change = bl_csum_add(change, bl_icmp_quoted_addresses(ctx, quoted, flow, addresses));
-	bl_icmp_outer(ctx, packet, bl_icmp_reporter(packet, quoted, flow), &flow->destination,
-		      change, hops);
+	change = bl_csum_add(change, bl_icmp_quoted_addresses(ctx, quoted, to, addresses));
+	bl_icmp_outer(ctx, packet, bl_icmp_reporter(packet, quoted, known->flow, to),
+		      &to->destination, change, hops);
 	return 0;
 }
 
@@ -145,25 +152,37 @@ static __always_inline bool bl_icmp_concerns(const struct bl_flow *flow, bool is
 	       flow->kind == BL_FLOW_REPLY_REMOTE;
 }
 
+/* Established or not. */
+static __always_inline bool bl_icmp_find(const struct bl_tuple *tuple, struct bl_scratch *s,
+					 struct bl_known *ret)
+{
+	ret->to = &s->flow.to;
+	ret->flow = bl_flow_find(tuple, &s->flow.to);
+	if (!ret->flow && bl_pending_find(tuple, &s->flow))
+		ret->flow = &s->flow.flow;
+	return ret->flow != NULL;
+}
+
 /* An enum bl_reason, or BL_REASON_COUNT when the error is no business of ours. */
 static __noinline int bl_icmp_error(struct bl_context *ctx, struct bl_packet *packet, int is_egress)
 {
-	struct bl_packet quoted = {0};
-	struct bl_tuple answer;
-	struct bl_flow *flow;
+	struct bl_scratch *s = bl_scratch_get();
+	struct bl_known known;
 	int hop;
 
-	if (!bl_icmp_quoted(ctx, packet, &quoted))
+	if (!s)
 		return BL_REASON_COUNT;
-	bl_tuple_turn(&answer, &quoted.tuple);
-	flow = bl_flow_find(&answer);
-	if (!flow || !bl_icmp_concerns(flow, is_egress))
+	__builtin_memset(&s->inner, 0, sizeof(s->inner));
+	if (!bl_icmp_quoted(ctx, packet, &s->inner))
 		return BL_REASON_COUNT;
-	if (is_egress || flow->kind == BL_FLOW_LOCAL) {
-		(void)bl_icmp_translate(ctx, packet, &quoted, flow, 0);
+	bl_tuple_turn(&s->ends, &s->inner.tuple);
+	if (!bl_icmp_find(&s->ends, s, &known) || !bl_icmp_concerns(known.flow, is_egress))
+		return BL_REASON_COUNT;
+	if (is_egress || known.flow->kind == BL_FLOW_LOCAL) {
+		(void)bl_icmp_translate(ctx, packet, &s->inner, &known, 0);
 		return BL_REASON_ICMP_TRANSLATED;
 	}
-	hop = bl_hop(ctx, packet, flow);
+	hop = bl_hop(ctx, packet, known.flow, known.to);
 	if (hop == BL_HOP_NONE) {
 		packet->verdict = BL_DROP;
 		return BL_REASON_NO_ROUTE;
@@ -174,8 +193,8 @@ static __noinline int bl_icmp_error(struct bl_context *ctx, struct bl_packet *pa
 		packet->verdict = BL_DROP;
 		return BL_REASON_TTL_EXPIRED;
 	}
-	(void)bl_icmp_translate(ctx, packet, &quoted, flow, 1);
-	packet->verdict = bl_hop_send(ctx, packet, flow, hop);
+	(void)bl_icmp_translate(ctx, packet, &s->inner, &known, 1);
+	packet->verdict = bl_hop_send(ctx, packet, known.flow, hop);
 	return BL_REASON_ICMP_TRANSLATED;
 }
 
@@ -196,7 +215,7 @@ static __always_inline bool bl_icmp_is_alive(const struct bl_tuple *tuple)
 		tunables.cluster_ip_from_outside);
 }
 
-static __always_inline int bl_icmp_echo(struct bl_context *ctx, struct bl_packet *packet)
+static __noinline int bl_icmp_echo(struct bl_context *ctx, struct bl_packet *packet)
 {
 	struct bl_icmp_header *icmp;
 	__u16 before;

@@ -19,81 +19,84 @@ static __always_inline __u8 bl_flow_kind_for(const struct bl_frontend *frontend,
 	return frontend->flags & BL_FRONTEND_F_DSR && tunables.dsr ? BL_FLOW_DSR : BL_FLOW_REMOTE;
 }
 
-static __always_inline void bl_flow_begin(struct bl_flow *flow, const struct bl_scratch *from,
-					  const struct bl_tuple *tuple, __u64 now_ns)
+static __always_inline void bl_flow_begin(struct bl_pending *ret, const struct bl_choice *choice,
+					  __u8 kind, const struct bl_tuple *tuple, __u64 now_ns)
 {
-	__builtin_memset(flow, 0, sizeof(*flow));
-	flow->source = tuple->source;
-	flow->source_port = tuple->source_port;
-	flow->destination = from->choice.backend.address;
-	flow->destination_port = from->choice.backend.port;
-	flow->kind = bl_flow_kind_for(&from->frontend, &from->choice.backend);
-	flow->backend_id = from->choice.backend_id;
-	flow->backend_generation = from->choice.backend.generation;
-	flow->service_id = from->frontend.service_id;
-	flow->last_seen_ns = now_ns;
+	__builtin_memset(&ret->flow, 0, sizeof(ret->flow));
+	ret->acknowledges = 0;
+	ret->pad = 0;
+	ret->from = *tuple;
+	ret->to = *tuple;
+	ret->to.destination = choice->backend.address;
+	ret->to.destination_port = choice->backend.port;
+	ret->flow.kind = kind;
+	ret->flow.backend_id = choice->backend_id;
+	ret->flow.backend_generation = choice->backend.generation;
+	ret->flow.last_seen = bl_flow_time(now_ns);
 }
 
 /* The node's address on the device that leads to the backend. */
-static __always_inline bool bl_flow_own_address(struct bl_flow *flow, __u8 family)
+static __always_inline bool bl_flow_own_address(struct bl_pending *flow)
 {
-	const struct bl_uplink *uplink = bl_uplink_of(flow->next_hop_ifindex);
+	const struct bl_uplink *uplink = bl_uplink_of(flow->flow.next_hop_ifindex);
 	const union bl_ip *own;
 
 	if (!uplink)
 		return false;
-	own = family == BL_FAMILY_IPV4 ? &uplink->ipv4 : &uplink->ipv6;
+	own = flow->from.family == BL_FAMILY_IPV4 ? &uplink->ipv4 : &uplink->ipv6;
 	if (bl_ip_is_zero(own))
 		return false;
-	flow->source = *own;
+	flow->to.source = *own;
 	return true;
 }
 
-/* Makes the entry for what the backend answers, which claims its key. */
-static __always_inline enum bl_reason bl_flow_answer(struct bl_scratch *s,
-						     const struct bl_tuple *tuple, __u64 now_ns)
+/* The other direction of a flow. */
+static __always_inline void bl_flow_expect(struct bl_pending *ret, const struct bl_pending *flow)
 {
-	const struct bl_flow *holder;
+	bl_flow_make_pair(&ret->flow, &flow->flow);
+	bl_tuple_turn(&ret->from, &flow->to);
+	bl_tuple_turn(&ret->to, &flow->from);
+	ret->acknowledges = 0;
+	ret->pad = 0;
+}
 
-	bl_flow_make_pair(&s->reply, &s->flow, tuple);
-	bl_tuple_answer(&s->tuple, &s->flow, tuple);
-	if (s->flow.kind == BL_FLOW_REMOTE) {
-		if (bl_snat_claim(&s->tuple, &s->reply, bl_admit_hash(tuple, true), now_ns))
-			return BL_REASON_NO_SNAT_PORT;
-		s->flow.source_port = s->tuple.destination_port;
+/*
+ * Makes the entry for what the backend answers, which claims its key. A client's port may reach the
+ * same backend by two frontends; the backend could not tell its two connections apart, so the
+ * second one comes from another port of the client's address.
+ */
+static __always_inline enum bl_reason bl_flow_answer(struct bl_scratch *s, __u64 now_ns)
+{
+	bool is_remote = s->flow.flow.kind == BL_FLOW_REMOTE;
+
+	bl_flow_expect(&s->reply, &s->flow);
+	if (!is_remote && !bl_flow_holds(&s->reply, now_ns) &&
+	    !bl_pending_store(&s->reply, BPF_NOEXIST, now_ns))
 		return BL_REASON_FLOW_NEW;
-	}
-	/* The same client and port may have reached the backend by another frontend before. */
-	holder = bl_flow_find(&s->tuple);
-	if (holder && bl_flow_is_taken(holder, tuple->protocol, now_ns) &&
-	    holder->state != BL_FLOW_NEW &&
-	    (!bl_ip_equal(&holder->source, &tuple->destination) ||
-	     holder->source_port != tuple->destination_port))
-		return BL_REASON_FLOW_FAILED;
-	return bl_flow_store(&s->tuple, &s->reply, BPF_ANY) ? BL_REASON_FLOW_FAILED
-							    : BL_REASON_FLOW_NEW;
+	if (bl_snat_claim(&s->reply, bl_admit_hash(&s->flow.from, true), now_ns))
+		return is_remote ? BL_REASON_NO_SNAT_PORT : BL_REASON_FLOW_COLLIDES;
+	s->flow.to.source_port = s->reply.from.destination_port;
+	return BL_REASON_FLOW_NEW;
 }
 
 static __always_inline enum bl_reason bl_flow_reach(struct bl_context *ctx,
 						    const struct bl_packet *packet,
 						    struct bl_scratch *s, __u64 now_ns)
 {
-	if (s->flow.kind != BL_FLOW_LOCAL) {
-		if (bl_hop_find(ctx, packet, &s->flow, &packet->tuple.source) == BL_HOP_NONE)
+	if (s->flow.flow.kind != BL_FLOW_LOCAL) {
+		if (bl_hop_find(ctx, packet, &s->flow.flow, &s->flow.to) == BL_HOP_NONE)
 			return BL_REASON_NO_ROUTE;
-		if (!bl_flow_own_address(&s->flow, packet->tuple.family))
+		if (!bl_flow_own_address(&s->flow))
 			return BL_REASON_NO_SNAT_ADDRESS;
 	}
-	return s->flow.kind == BL_FLOW_DSR ? BL_REASON_FLOW_NEW
-					   : bl_flow_answer(s, &packet->tuple, now_ns);
+	return s->flow.flow.kind == BL_FLOW_DSR ? BL_REASON_FLOW_NEW : bl_flow_answer(s, now_ns);
 }
 
-/* An enum bl_reason: FLOW_NEW when the flow can be looked up now. */
+/* An enum bl_reason: FLOW_NEW when the flow is in s->flow and waits to be confirmed. */
 static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet *packet,
-				  __u64 now_ns)
+				  struct bl_scratch *s, __u64 now_ns)
 {
-	struct bl_scratch *s = bl_scratch_get();
-	enum bl_reason reason;
+	int reason;
 
 	if (!s)
 		return BL_REASON_FLOW_FAILED;
@@ -105,13 +108,15 @@ static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet
 		bl_count_reason(reason);
 	else if (reason != BL_REASON_TRANSLATED)
 		return reason;
-	bl_flow_begin(&s->flow, s, &packet->tuple, now_ns);
+	bl_flow_begin(&s->flow, &s->choice, bl_flow_kind_for(&s->frontend, &s->choice.backend),
+		      &packet->tuple, now_ns);
 	reason = bl_flow_reach(ctx, packet, s, now_ns);
 	if (reason != BL_REASON_FLOW_NEW)
 		return reason;
-	if (bl_flow_store(&packet->tuple, &s->flow, BPF_ANY))
+	bl_flow_count(packet, &s->flow.flow);
+	if (bl_pending_store(&s->flow, BPF_ANY, now_ns))
 		return BL_REASON_FLOW_FAILED;
-	bl_count_connection(s->flow.service_id, s->flow.backend_id);
+	bl_count_connection(s->frontend.service_id, s->flow.flow.backend_id);
 	bl_count_reason(BL_REASON_FLOW_NEW);
 	return BL_REASON_FLOW_NEW;
 }

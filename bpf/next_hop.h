@@ -80,16 +80,16 @@ static __always_inline void bl_hop_ask(struct bpf_fib_lookup *fib, __u8 family,
 	}
 }
 
-/* Towards flow->destination; `source` may be any address while the flow has none. */
+/* Towards to->destination; its source may be any address. */
 static __noinline int bl_hop_find(struct bl_context *ctx, const struct bl_packet *packet,
-				  struct bl_flow *flow, const union bl_ip *source)
+				  struct bl_flow *flow, const struct bl_tuple *to)
 {
 	struct bpf_fib_lookup fib = {.ifindex = bl_device(ctx)};
 	__u32 generation = bl_generation();
 	long found;
 
 	flow->next_hop_generation = 0;
-	bl_hop_ask(&fib, packet->tuple.family, source, &flow->destination);
+	bl_hop_ask(&fib, packet->tuple.family, &to->source, &to->destination);
 	found = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH &&
 	    (!BL_HOOK_IS_XDP || found != BPF_FIB_LKUP_RET_UNSUPP_LWT))
@@ -108,12 +108,12 @@ static __noinline int bl_hop_find(struct bl_context *ctx, const struct bl_packet
 }
 
 static __always_inline int bl_hop(struct bl_context *ctx, const struct bl_packet *packet,
-				  struct bl_flow *flow)
+				  struct bl_flow *flow, const struct bl_tuple *to)
 {
 	if (flow->next_hop_generation && flow->next_hop_generation == bl_generation() &&
 	    !packet->vlan_tags)
 		return BL_HOP_READY;
-	return bl_hop_find(ctx, packet, flow, &flow->source);
+	return bl_hop_find(ctx, packet, flow, to);
 }
 
 /* Sends a frame whose headers are rewritten. */

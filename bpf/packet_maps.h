@@ -75,15 +75,22 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BL_FLOWS4_MAX);
 	__type(key, struct bl_flow4_key);
-	__type(value, struct bl_flow);
+	__type(value, struct bl_flow4);
 } flows4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BL_FLOWS6_MAX);
 	__type(key, struct bl_flow6_key);
-	__type(value, struct bl_flow);
+	__type(value, struct bl_flow6);
 } flows6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BL_PENDING_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct bl_pending_bucket);
+} pending SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -17,6 +17,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "address.h"
+#include "beeline/packet.h"
 
 #define BL_VLAN_TAGS 2
 #define BL_EXTENSIONS 4 /* IPv6 extension headers that are stepped over */
@@ -78,16 +79,6 @@ enum bl_parsed {
 	BL_PARSED = 0,
 	BL_PARSED_FOREIGN,   /* nothing that concerns us */
 	BL_PARSED_MALFORMED, /* cut off, or contradicts itself */
-};
-
-struct bl_tuple {
-	union bl_ip source;
-	union bl_ip destination;
-	__be16 source_port;
-	__be16 destination_port;
-	__u8 family;
-	__u8 protocol;
-	__u16 pad;
 };
 
 struct bl_packet {

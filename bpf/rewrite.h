@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Gives a packet the addresses and ports of its flow, and puts its checksums right by difference.
+ * Gives a packet other addresses and ports, and puts its checksums right by difference.
  */
 #ifndef BPF_REWRITE_H
 #define BPF_REWRITE_H
@@ -11,7 +11,7 @@
 #define BL_UDP_CHECKSUM 6u
 
 static __always_inline void bl_rewrite_ipv4(struct bl_context *ctx, const struct bl_packet *packet,
-					    const struct bl_flow *flow, __u32 addresses, __u8 hops)
+					    const struct bl_tuple *to, __u32 addresses, __u8 hops)
 {
 	struct iphdr *ip = bl_at(ctx, packet->l3, sizeof(*ip));
 	__u16 *ttl;
@@ -22,55 +22,55 @@ static __always_inline void bl_rewrite_ipv4(struct bl_context *ctx, const struct
 	ttl = (__u16 *)&ip->ttl; /* with the protocol */
 	before = *ttl;
 	ip->ttl -= hops;
-	ip->saddr = flow->source.words[0];
-	ip->daddr = flow->destination.words[0];
+	ip->saddr = to->source.words[0];
+	ip->daddr = to->destination.words[0];
 	ip->check = bl_csum_apply(ip->check, bl_csum_add(addresses, bl_csum_16(before, *ttl)));
 }
 
 static __always_inline void bl_rewrite_ipv6(struct bl_context *ctx, const struct bl_packet *packet,
-					    const struct bl_flow *flow, __u8 hops)
+					    const struct bl_tuple *to, __u8 hops)
 {
 	struct ipv6hdr *ip = bl_at(ctx, packet->l3, sizeof(*ip));
 
 	if (!ip)
 		return;
 	ip->hop_limit -= hops;
-	*(union bl_ip *)&ip->saddr = flow->source;
-	*(union bl_ip *)&ip->daddr = flow->destination;
+	*(union bl_ip *)&ip->saddr = to->source;
+	*(union bl_ip *)&ip->daddr = to->destination;
 }
 
 static __always_inline void bl_rewrite_transport(struct bl_context *ctx,
 						 const struct bl_packet *packet,
-						 const struct bl_flow *flow, __u32 addresses)
+						 const struct bl_tuple *to, __u32 addresses)
 {
 	bool is_udp = packet->tuple.protocol == IPPROTO_UDP;
-	__u32 ports = bl_csum_16(packet->tuple.source_port, flow->source_port);
+	__u32 ports = bl_csum_16(packet->tuple.source_port, to->source_port);
 	__be16 *place;
 
 	ports = bl_csum_add(ports,
-			    bl_csum_16(packet->tuple.destination_port, flow->destination_port));
+			    bl_csum_16(packet->tuple.destination_port, to->destination_port));
 	bl_fix_checksum(ctx, packet->l4 + (is_udp ? BL_UDP_CHECKSUM : BL_TCP_CHECKSUM), addresses,
 			ports, is_udp, packet->tuple.family == BL_FAMILY_IPV6);
 	place = bl_at(ctx, packet->l4, BL_PORTS_LEN);
 	if (!place)
 		return;
-	place[0] = flow->source_port;
-	place[1] = flow->destination_port;
+	place[0] = to->source_port;
+	place[1] = to->destination_port;
 }
 
 /* `hops`: how many routers this node is to the packet; 0 when its own stack will route it. */
 static __noinline int bl_rewrite(struct bl_context *ctx, const struct bl_packet *packet,
-				 const struct bl_flow *flow, __u8 hops)
+				 const struct bl_tuple *to, __u8 hops)
 {
-	__u32 addresses = bl_csum_add(bl_csum_ip(&packet->tuple.source, &flow->source),
-				      bl_csum_ip(&packet->tuple.destination, &flow->destination));
+	__u32 addresses = bl_csum_add(bl_csum_ip(&packet->tuple.source, &to->source),
+				      bl_csum_ip(&packet->tuple.destination, &to->destination));
 
 	if (packet->fragment != BL_FRAGMENT_LATER)
-		bl_rewrite_transport(ctx, packet, flow, addresses);
+		bl_rewrite_transport(ctx, packet, to, addresses);
 	if (packet->tuple.family == BL_FAMILY_IPV4)
-		bl_rewrite_ipv4(ctx, packet, flow, addresses, hops);
+		bl_rewrite_ipv4(ctx, packet, to, addresses, hops);
 	else
-		bl_rewrite_ipv6(ctx, packet, flow, hops);
+		bl_rewrite_ipv6(ctx, packet, to, hops);
 	return 0;
 }
 

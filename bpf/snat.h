@@ -1,49 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ports of the node's own address for flows that are sent on. A port is free towards one backend
- * when no answer from there to it is expected, so claiming one is making the entry of the answer.
- * The same port serves any number of backends.
+ * Ports under which flows go on: of the node's own address, or of the client's where two of its
+ * connections would look alike to the backend. A port is free towards one backend when no answer
+ * from there to it is expected, so claiming one is making the entry of the answer. The same port
+ * serves any number of backends.
  */
 #ifndef BPF_SNAT_H
 #define BPF_SNAT_H
 
-#include "flow.h"
+#include "pending.h"
 #include "pool.h"
 
 struct bl_snat_claim {
-	struct bl_tuple *answer; /* of which the destination port is looked for */
-	struct bl_flow *flow;    /* what is to be stored for it */
+	struct bl_pending *answer; /* of which from.destination_port is looked for */
 	__u64 now_ns;
 	__u32 start; /* decides the order of the tries */
 	int result;  /* 0 when a port was claimed */
 };
 
+/* Whether an established flow of another client or frontend has the key of this entry and is still
+ * wanted. Anything else that has it goes. */
+int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns);
+
+__noinline int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns)
+{
+	const struct bl_flow *holder;
+	struct bl_tuple to = {0};
+
+	if (!entry)
+		return 1;
+	holder = bl_flow_find(&entry->from, &to);
+	if (!holder)
+		return 0;
+	if (bl_flow_is_taken(holder, entry->from.protocol, now_ns) &&
+	    !bl_tuple_equal(&to, &entry->to))
+		return 1;
+	bl_flow_delete(&entry->from);
+	return 0;
+}
+
 static long bl_snat_try(__u32 i, void *context)
 {
 	struct bl_snat_claim *claim = context;
-	const struct bl_flow *holder;
 
-	claim->answer->destination_port =
+	claim->answer->from.destination_port =
 		bpf_htons(bl_pool_port(tunables.snat_first, tunables.snat_last, claim->start, i));
-	claim->result = bl_flow_store(claim->answer, claim->flow, BPF_NOEXIST);
-	if (!claim->result)
-		return 1;
-	holder = bl_flow_find(claim->answer);
-	if (!holder || bl_flow_is_taken(holder, claim->answer->protocol, claim->now_ns))
+	if (bl_flow_holds(claim->answer, claim->now_ns))
 		return 0;
-	/* Two may see the same dead holder; the second of them finds the first one's flow. */
-	bl_flow_delete(claim->answer);
-	claim->result = bl_flow_store(claim->answer, claim->flow, BPF_NOEXIST);
-	return claim->result ? 0 : 1;
+	claim->result = bl_pending_store(claim->answer, BPF_NOEXIST, claim->now_ns);
+	/* Confirmed between the two looks: established flows are stored before they stop waiting.
+	 */
+	if (!claim->result && bl_flow_holds(claim->answer, claim->now_ns)) {
+		(void)bl_pending_delete(&claim->answer->from);
+		claim->result = -1;
+	}
+	return !claim->result;
 }
 
-/* Fills answer->destination_port. Not 0: no port is free, after BL_POOL_TRIES. */
-static __always_inline int bl_snat_claim(struct bl_tuple *answer, struct bl_flow *flow, __u32 hash,
-					 __u64 now_ns)
+/* Fills answer->from.destination_port and stores the answer. Not 0: no port is free, after
+ * BL_POOL_TRIES. */
+static __always_inline int bl_snat_claim(struct bl_pending *answer, __u32 hash, __u64 now_ns)
 {
 	struct bl_snat_claim claim = {
 		.answer = answer,
-		.flow = flow,
 		.now_ns = now_ns,
 		.start = hash,
 		.result = -1,

@@ -10,6 +10,8 @@
 #ifndef BEELINE_PACKET_H
 #define BEELINE_PACKET_H
 
+#include <linux/bpf.h>
+
 #include "beeline/abi.h"
 
 #define BL_MAP_MAGLEV "maglev"
@@ -21,6 +23,7 @@
 #define BL_MAP_SOURCES6 "sources6"
 #define BL_MAP_FLOWS4 "flows4"
 #define BL_MAP_FLOWS6 "flows6"
+#define BL_MAP_PENDING "pending"
 #define BL_MAP_FRAGMENTS4 "fragments4"
 #define BL_MAP_FRAGMENTS6 "fragments6"
 #define BL_MAP_DSR_BACKENDS "dsr_backends"
@@ -36,6 +39,7 @@
 #define BL_SOURCES_MAX 16384u
 #define BL_FLOWS4_MAX 131072u /* two entries a flow: there and back */
 #define BL_FLOWS6_MAX 65536u
+#define BL_PENDING_BUCKETS 4096u /* a power of two */
 #define BL_FRAGMENTS_MAX 4096u
 #define BL_DSR_BACKENDS_MAX 16384u
 
@@ -74,7 +78,7 @@ struct bl_packet_state {
 	/* Raised whenever routes, neighbours or links change: next hops that flows remember from
 	 * before are looked up again. Never 0. */
 	__u32 next_hop_generation;
-	__u32 pad;
+	__u32 hash_seed; /* of `pending`; drawn once, so that nobody outside knows who meets whom */
 };
 
 /* packet_guard: per CPU, how many new flows may still be made. */
@@ -155,29 +159,77 @@ enum bl_flow_state {
 	BL_FLOW_CLOSED = 3,      /* TCP: FINs both ways, or a reset */
 };
 
+/* Times of flows: CLOCK_MONOTONIC in units of 2^20 ns, about a millisecond; they wrap after 52
+ * days. */
+#define BL_FLOW_TIME_SHIFT 20
+
 /*
- * There is one entry for each direction; DSR has one here and one on the backend's node. Each names
- * the other: its key is this entry's new destination and source, turned round. The addresses and
- * ports are what the packet gets, also those that stay as they are.
+ * What is known of a flow in one direction, beside addresses. There is one entry for each
+ * direction; DSR has one here and one on the backend's node. Each names the other: its key is this
+ * entry's new destination and source, turned round.
  */
 struct bl_flow {
-	union bl_ip source;
-	union bl_ip destination;
-	__be16 source_port;
+	__u64 packets;
+	__u64 bytes;
+	__be16 source_port; /* that the packet gets, also when it stays as it is */
 	__be16 destination_port;
 	__u8 kind;  /* enum bl_flow_kind */
 	__u8 state; /* enum bl_flow_state */
 	__u16 mtu;  /* of the next hop */
 	__u32 backend_id;
 	__u32 backend_generation;
-	__u32 service_id;
+	__u32 last_seen;           /* see BL_FLOW_TIME_SHIFT */
 	__u32 next_hop_generation; /* 0: next hop unknown */
 	__u32 next_hop_ifindex;
 	__u8 next_hop_mac[6];
 	__u8 own_mac[6];
-	__u64 last_seen_ns; /* CLOCK_MONOTONIC */
-	__u64 packets;
-	__u64 bytes;
+};
+
+/* flows4, flows6: with the addresses that the packet gets. An IPv4 value is one line of the cache.
+ */
+struct bl_flow4 {
+	struct bl_flow flow;
+	__u8 source[4];
+	__u8 destination[4];
+};
+
+struct bl_flow6 {
+	struct bl_flow flow;
+	__u8 source[16];
+	__u8 destination[16];
+};
+
+/* Both ends of a packet. */
+struct bl_tuple {
+	union bl_ip source;
+	union bl_ip destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 family; /* enum bl_family */
+	__u8 protocol;
+	__u16 pad;
+};
+
+/*
+ * pending: flows whose client has not shown yet that it hears the answers, so that a flood from
+ * invented addresses stays here. A hash of its own: a tuple's hash names a bucket, and in a full
+ * one the entry that was used longest ago makes room.
+ */
+#define BL_PENDING_WAYS 7u
+struct bl_pending {
+	struct bl_tuple from; /* a packet as it comes in */
+	struct bl_tuple to;   /* and as it goes on */
+	struct bl_flow flow;  /* its ports are those of `to` */
+	__u32 acknowledges;   /* TCP: what the client's part of the handshake has; 0: anything */
+	__u32 pad;
+};
+
+struct bl_pending_bucket {
+	struct bpf_spin_lock lock;
+	__u32 tags[BL_PENDING_WAYS]; /* of the entries' hashes; 0: free */
+	__u32 seen[BL_PENDING_WAYS]; /* last_seen of the entries */
+	__u32 pad;
+	struct bl_pending entries[BL_PENDING_WAYS];
 };
 
 /* fragments4, fragments6: ports of a datagram's first fragment, for those that follow. */

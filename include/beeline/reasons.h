@@ -66,7 +66,12 @@
 	  "an encapsulated packet is for no backend of this node; left alone")                     \
 	X(NOT_OUTSIDE, 37, "not_outside",                                                          \
 	  "a packet from outside to a ClusterIP or loopback frontend; left alone")                 \
-	X(FLOW_CLOSED, 38, "flow_closed", "a packet of no flow that cannot begin one; dropped")
+	X(FLOW_CLOSED, 38, "flow_closed", "a packet of no flow that cannot begin one; dropped")    \
+	X(FLOW_CONFIRMED, 39, "flow_confirmed",                                                    \
+	  "the client of a new flow answered its backend; the flow is established")                \
+	X(FLOW_COLLIDES, 40, "flow_collides",                                                      \
+	  "a client's port reaches this backend by another frontend already; dropped, the client " \
+	  "may try another port")
 
 enum bl_reason {
 #define BL_REASON_ENUM(name, number, label, text) BL_REASON_##name = number,

@@ -215,14 +215,11 @@ int packet_setup_establish(const struct packet_setup *setup, struct packet_heade
 	if (!keys)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct bl_flow flow;
+		struct bl_flow4 value;
 
-		if (bpf_map_lookup_elem(setup->flows_fd, &keys[i], &flow) < 0)
+		if (bpf_map_lookup_elem(setup->flows_fd, &keys[i], &value) < 0)
 			continue;
-		flow.state = BL_FLOW_ESTABLISHED;
-		if (bpf_map_update_elem(setup->flows_fd, &keys[i], &flow, BPF_EXIST) < 0)
-			return -errno;
-		if (flow.kind == BL_FLOW_REPLY_REMOTE) {
+		if (value.flow.kind == BL_FLOW_REPLY_REMOTE) {
 			reply_of(&keys[i], ret_reply);
 			found = true;
 		}

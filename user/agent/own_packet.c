@@ -30,6 +30,7 @@ static const char *kind_name(uint8_t kind)
 		[BL_FLOW_DSR] = "dsr",
 		[BL_FLOW_REPLY_LOCAL] = "reply-local",
 		[BL_FLOW_REPLY_REMOTE] = "reply-remote",
+		[BL_FLOW_REPLY_DSR] = "reply-dsr",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";
@@ -60,29 +61,38 @@ static void add_service(struct json_object *json, const struct bl_agent *agent, 
 	json_object_object_add(json, "service", entry ? json_object_new_string(entry->name) : NULL);
 }
 
+/* The backend's, while its id has not gone to another one. */
+static uint32_t service_of(const struct bl_agent *agent, const struct bl_flow *flow)
+{
+	const struct bl_backend *backend = bl_plan_backend(agent->plan, flow->backend_id);
+
+	return backend && backend->generation == flow->backend_generation ? backend->service_id : 0;
+}
+
 static struct json_object *flow_json(const struct bl_agent *agent, const struct bl_flow_row *row,
 				     uint64_t now_ns)
 {
 	struct json_object *json = json_object_new_object();
-	const struct bl_flow *flow = &row->flow;
-	uint64_t idle_ns = now_ns > flow->last_seen_ns ? now_ns - flow->last_seen_ns : 0;
+	const struct bl_tuple *from = &row->from;
+	const struct bl_tuple *to = &row->to;
+	int32_t idle = (int32_t)((uint32_t)(now_ns >> BL_FLOW_TIME_SHIFT) - row->flow.last_seen);
+	uint64_t idle_ns = idle > 0 ? (uint64_t)idle << BL_FLOW_TIME_SHIFT : 0;
 
-	add_service(json, agent, flow->service_id);
+	add_service(json, agent, service_of(agent, &row->flow));
 	json_object_object_add(json, "protocol",
-			       json_object_new_string(protocol_name(row->key.protocol)));
-	json_object_object_add(json, "kind", json_object_new_string(kind_name(flow->kind)));
-	json_object_object_add(json, "state", json_object_new_string(state_name(flow->state)));
+			       json_object_new_string(protocol_name(from->protocol)));
+	json_object_object_add(json, "kind", json_object_new_string(kind_name(row->flow.kind)));
+	json_object_object_add(json, "state", json_object_new_string(state_name(row->flow.state)));
 	json_object_object_add(json, "source",
-			       endpoint(row->key.source, row->family, row->key.source_port));
-	json_object_object_add(
-		json, "destination",
-		endpoint(row->key.destination, row->family, row->key.destination_port));
+			       endpoint(&from->source, from->family, from->source_port));
+	json_object_object_add(json, "destination",
+			       endpoint(&from->destination, from->family, from->destination_port));
 	json_object_object_add(json, "newSource",
-			       endpoint(&flow->source, row->family, flow->source_port));
+			       endpoint(&to->source, from->family, to->source_port));
 	json_object_object_add(json, "newDestination",
-			       endpoint(&flow->destination, row->family, flow->destination_port));
-	json_object_object_add(json, "packets", json_object_new_uint64(flow->packets));
-	json_object_object_add(json, "bytes", json_object_new_uint64(flow->bytes));
+			       endpoint(&to->destination, from->family, to->destination_port));
+	json_object_object_add(json, "packets", json_object_new_uint64(row->flow.packets));
+	json_object_object_add(json, "bytes", json_object_new_uint64(row->flow.bytes));
 	json_object_object_add(json, "idleSeconds", json_object_new_uint64(idle_ns / 1000000000u));
 	return json;
 }

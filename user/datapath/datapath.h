@@ -127,13 +127,14 @@ int bl_datapath_keep_devices(struct bl_datapath *datapath, const uint32_t *ifind
 /* Routes, neighbours or links changed: next hops that flows remember are looked up again. */
 int bl_datapath_renew_next_hops(struct bl_datapath *datapath);
 
+/* A flow in one direction, established or not yet. */
 struct bl_flow_row {
-	uint8_t family;
-	struct bl_flow6_key key; /* an IPv4 key uses four bytes of each address */
+	struct bl_tuple from; /* a packet as it comes in, */
+	struct bl_tuple to;   /* and as it goes on */
 	struct bl_flow flow;
 };
-/* At most `limit` flows of each family, in any order, while they come and go. The array is the
- * caller's (free). */
+/* At most `limit` established flows of each family and as many that wait to be confirmed, in any
+ * order, while they come and go. The array is the caller's (free). */
 int bl_datapath_read_flows(struct bl_datapath *datapath, size_t limit,
 			   struct bl_flow_row **ret_rows, size_t *ret_count, struct bl_err *err);
 

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "datapath/device.h"
 #include "datapath/kernel.h"
@@ -134,5 +135,8 @@ int bl_kernel_renew_next_hops(struct bl_datapath *datapath)
 	state.next_hop_generation++;
 	if (state.next_hop_generation == 0)
 		state.next_hop_generation = 1; /* 0 means unknown */
+	/* A poor one costs nothing but what a guess of it is worth. */
+	if (state.hash_seed == 0 && getrandom(&state.hash_seed, sizeof(state.hash_seed), 0) < 0)
+		return -errno;
 	return bpf_map_update_elem(fd, &zero, &state, BPF_ANY);
 }

@@ -277,10 +277,34 @@ static void add_flow(uint8_t last)
 					 .source_port = htons(4000),
 					 .destination_port = htons(80),
 					 .protocol = IPPROTO_TCP};
-	const struct bl_flow flow = {.kind = BL_FLOW_LOCAL, .backend_id = last};
+	const struct bl_flow4 flow = {.flow = {.kind = BL_FLOW_LOCAL, .backend_id = last},
+				      .source = {198, 51, 100, last},
+				      .destination = {10, 244, 1, last}};
 	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_FLOWS4);
 
 	cr_assert_eq(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
+}
+
+Test(device, flows_that_wait_to_be_confirmed_are_read_too, .init = devices_up, .fini = place_down)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = place_open();
+	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_PENDING);
+	_cleanup_free_ struct bl_flow_row *rows = NULL;
+	struct bl_pending_bucket bucket = {.tags = {0, 9}};
+	uint32_t index = BL_PENDING_BUCKETS - 1;
+	size_t count = 0;
+
+	bucket.entries[1].from.family = BL_FAMILY_IPV6;
+	bucket.entries[1].from.source_port = htons(4000);
+	bucket.entries[1].to.source_port = htons(61000);
+	bucket.entries[1].flow.packets = 3;
+	cr_assert_eq(bpf_map_update_elem(fd, &index, &bucket, BPF_ANY), 0);
+	cr_assert_eq(bl_datapath_read_flows(datapath, 10, &rows, &count, NULL), 0);
+	cr_assert_eq(count, 1);
+	cr_expect_eq(rows[0].from.family, BL_FAMILY_IPV6);
+	cr_expect_eq(rows[0].from.source_port, htons(4000));
+	cr_expect_eq(rows[0].to.source_port, htons(61000));
+	cr_expect_eq(rows[0].flow.packets, 3);
 }
 
 Test(device, flows_are_read_up_to_a_limit, .init = devices_up, .fini = place_down)
@@ -298,9 +322,10 @@ Test(device, flows_are_read_up_to_a_limit, .init = devices_up, .fini = place_dow
 			     0);
 		cr_expect_eq(count, limits[i][1]);
 		for (size_t k = 0; k < count; k++) {
-			cr_expect_eq(rows[k].family, BL_FAMILY_IPV4);
-			cr_expect_eq(rows[k].key.source[3], rows[k].flow.backend_id);
-			cr_expect_eq(rows[k].key.destination_port, htons(80));
+			cr_expect_eq(rows[k].from.family, BL_FAMILY_IPV4);
+			cr_expect_eq(rows[k].from.source.ipv4[3], rows[k].flow.backend_id);
+			cr_expect_eq(rows[k].from.destination_port, htons(80));
+			cr_expect_eq(rows[k].to.destination.ipv4[3], rows[k].flow.backend_id);
 		}
 	}
 }

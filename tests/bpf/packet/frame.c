@@ -156,8 +156,10 @@ static size_t put_transport(uint8_t *at, int protocol, const struct frame *frame
 	put16(at, frame->from_port);
 	put16(at + 2, frame->to_port);
 	if (protocol == IPPROTO_TCP) {
-		put32(at + 4, 1000);
-		put32(at + 8, frame->flags & ACK ? 5000 : 0);
+		put32(at + 4, frame->sequence ? frame->sequence : 1000);
+		put32(at + 8, frame->acknowledged  ? frame->acknowledged
+			      : frame->flags & ACK ? 5000
+						   : 0);
 		at[12] = 0x50;
 		at[13] = frame->flags;
 		put16(at + 14, 64000);

@@ -44,7 +44,9 @@ struct frame {
 	uint16_t from_port;
 	enum who to;
 	uint16_t to_port;
-	uint8_t flags; /* TCP */
+	uint8_t flags;         /* TCP */
+	uint32_t sequence;     /* 0: 1000 */
+	uint32_t acknowledged; /* 0: 5000 with ACK */
 	uint16_t payload;
 	uint8_t ttl;      /* 0: 64 */
 	uint8_t tags;     /* VLAN */

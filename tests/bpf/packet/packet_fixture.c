@@ -211,6 +211,14 @@ static size_t clear(const char *map)
 	return count;
 }
 
+static void clear_pending(void)
+{
+	static const struct bl_pending_bucket empty;
+
+	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++)
+		put("pending", &i, &empty);
+}
+
 static void clear_all(void)
 {
 	static const char *const maps[] = {"frontends4", "frontends6",  "flows4",     "flows6",
@@ -223,6 +231,7 @@ static void clear_all(void)
 		(void)clear(maps[i]);
 	for (uint32_t reason = 0; reason < BL_REASON_COUNT; reason++)
 		put("reasons", &reason, zeros);
+	clear_pending();
 	free(zeros);
 }
 
@@ -433,51 +442,134 @@ void packet_leave(const struct frame *frame, struct outcome *ret)
 	packet_run(HOOK_TC_EGRESS, data, len, ret);
 }
 
-static const void *flow_key(const struct ends *ends, struct bl_flow4_key *key4,
-			    struct bl_flow6_key *key6)
+static struct bl_tuple tuple_of(const struct ends *ends)
 {
-	memset(key4, 0, sizeof(*key4));
-	memset(key6, 0, sizeof(*key6));
-	key4->source_port = key6->source_port = htons(ends->from_port);
-	key4->destination_port = key6->destination_port = htons(ends->to_port);
-	key4->protocol = key6->protocol = (uint8_t)setting->protocol;
-	if (setting->family == 4) {
-		cr_assert_eq(inet_pton(AF_INET, ends->from, key4->source), 1);
-		cr_assert_eq(inet_pton(AF_INET, ends->to, key4->destination), 1);
-		return key4;
-	}
-	cr_assert_eq(inet_pton(AF_INET6, ends->from, key6->source), 1);
-	cr_assert_eq(inet_pton(AF_INET6, ends->to, key6->destination), 1);
-	return key6;
+	struct bl_tuple tuple = {
+		.source_port = htons(ends->from_port),
+		.destination_port = htons(ends->to_port),
+		.family = setting->family == 4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6,
+		.protocol = (uint8_t)setting->protocol,
+	};
+	int family = setting->family == 4 ? AF_INET : AF_INET6;
+
+	cr_assert_eq(inet_pton(family, ends->from, &tuple.source), 1);
+	cr_assert_eq(inet_pton(family, ends->to, &tuple.destination), 1);
+	return tuple;
 }
+
+/* Where a flow stands: an established one under its key, one that waits in a bucket. */
+struct place {
+	bool is_pending;
+	union {
+		struct bl_flow4_key key4;
+		struct bl_flow6_key key6;
+		uint32_t index; /* of the bucket */
+	};
+	uint32_t way;
+	union {
+		struct bl_flow4 flow4;
+		struct bl_flow6 flow6;
+		struct bl_pending_bucket bucket;
+	};
+};
 
 static const char *flows(void)
 {
 	return setting->family == 4 ? "flows4" : "flows6";
 }
 
-bool packet_flow(const struct ends *ends, struct bl_flow *ret)
+static bool find_pending(const struct bl_tuple *tuple, struct place *ret)
 {
-	struct bl_flow4_key key4;
-	struct bl_flow6_key key6;
-
-	return bpf_map_lookup_elem(map_fd(flows()), flow_key(ends, &key4, &key6), ret) == 0;
+	ret->is_pending = true;
+	for (ret->index = 0; ret->index < BL_PENDING_BUCKETS; ret->index++) {
+		get("pending", &ret->index, &ret->bucket);
+		for (ret->way = 0; ret->way < BL_PENDING_WAYS; ret->way++)
+			if (ret->bucket.tags[ret->way] &&
+			    !memcmp(&ret->bucket.entries[ret->way].from, tuple, sizeof(*tuple)))
+				return true;
+	}
+	return false;
 }
 
-void packet_flow_put(const struct ends *ends, const struct bl_flow *flow)
+static bool find_flow(const struct ends *ends, struct place *ret)
 {
-	struct bl_flow4_key key4;
-	struct bl_flow6_key key6;
+	struct bl_tuple tuple = tuple_of(ends);
 
-	put(flows(), flow_key(ends, &key4, &key6), flow);
+	memset(ret, 0, sizeof(*ret));
+	if (setting->family == 4) {
+		memcpy(ret->key4.source, tuple.source.ipv4, 4);
+		memcpy(ret->key4.destination, tuple.destination.ipv4, 4);
+		ret->key4.source_port = tuple.source_port;
+		ret->key4.destination_port = tuple.destination_port;
+		ret->key4.protocol = tuple.protocol;
+	} else {
+		memcpy(ret->key6.source, tuple.source.ipv6, 16);
+		memcpy(ret->key6.destination, tuple.destination.ipv6, 16);
+		ret->key6.source_port = tuple.source_port;
+		ret->key6.destination_port = tuple.destination_port;
+		ret->key6.protocol = tuple.protocol;
+	}
+	return bpf_map_lookup_elem(map_fd(flows()), &ret->key4, &ret->flow4) == 0 ||
+	       find_pending(&tuple, ret);
+}
+
+static struct bl_flow *flow_in(struct place *place)
+{
+	if (place->is_pending)
+		return &place->bucket.entries[place->way].flow;
+	return setting->family == 4 ? &place->flow4.flow : &place->flow6.flow;
+}
+
+bool packet_flow(const struct ends *ends, struct flow *ret)
+{
+	static struct place place;
+
+	if (!find_flow(ends, &place))
+		return false;
+	ret->flow = *flow_in(&place);
+	ret->is_established = !place.is_pending;
+	if (place.is_pending) {
+		ret->source = place.bucket.entries[place.way].to.source;
+		ret->destination = place.bucket.entries[place.way].to.destination;
+		ret->flow.source_port = place.bucket.entries[place.way].to.source_port;
+		ret->flow.destination_port = place.bucket.entries[place.way].to.destination_port;
+	} else if (setting->family == 4) {
+		memset(&ret->source, 0, sizeof(ret->source));
+		memset(&ret->destination, 0, sizeof(ret->destination));
+		memcpy(ret->source.ipv4, place.flow4.source, 4);
+		memcpy(ret->destination.ipv4, place.flow4.destination, 4);
+	} else {
+		memcpy(&ret->source, place.flow6.source, 16);
+		memcpy(&ret->destination, place.flow6.destination, 16);
+	}
+	return true;
+}
+
+void packet_flow_age(const struct ends *ends, uint64_t seconds)
+{
+	static struct place place;
+
+	cr_assert(find_flow(ends, &place), "%s: no flow from %s to %s", setting->name, ends->from,
+		  ends->to);
+	flow_in(&place)->last_seen -= (uint32_t)(seconds * 1000000000ull >> BL_FLOW_TIME_SHIFT);
+	if (place.is_pending)
+		put("pending", &place.index, &place.bucket);
+	else
+		put(flows(), &place.key4, &place.flow4);
 }
 
 void packet_flow_delete(const struct ends *ends)
 {
-	struct bl_flow4_key key4;
-	struct bl_flow6_key key6;
+	static struct place place;
 
-	cr_assert_eq(bpf_map_delete_elem(map_fd(flows()), flow_key(ends, &key4, &key6)), 0);
+	cr_assert(find_flow(ends, &place), "%s: no flow from %s to %s", setting->name, ends->from,
+		  ends->to);
+	if (!place.is_pending) {
+		cr_assert_eq(bpf_map_delete_elem(map_fd(flows()), &place.key4), 0);
+		return;
+	}
+	place.bucket.tags[place.way] = 0;
+	put("pending", &place.index, &place.bucket);
 }
 
 void packet_forget_guard(void)
@@ -491,7 +583,30 @@ void packet_forget_guard(void)
 	free(zeros);
 }
 
-size_t packet_flow_count(void)
+struct ends packet_establish(const struct frame *first, enum who backend)
+{
+	bool is_local = backend == LOCAL_POD || backend == OTHER_POD;
+	struct frame answer = {.from = backend, .from_port = POD_PORT, .flags = SYN | ACK};
+	struct frame next = *first;
+	struct outcome out;
+
+	packet_send(first, &out);
+	cr_assert_neq(out.verdict, DROPPED, "%s", setting->name);
+	answer.to = is_local ? first->from : NODE_INNER;
+	answer.to_port = out.seen.from_port;
+	if (is_local)
+		packet_leave(&answer, &out);
+	else
+		packet_send(&answer, &out);
+	assert_ends(&out, first->to, first->to_port, first->from, first->from_port, "the answer");
+	next.flags = ACK;
+	packet_send(&next, &out);
+	assert_ends(&out, answer.to, answer.to_port, backend, POD_PORT, "the confirmation");
+	return (struct ends){address_of(backend, setting->family), POD_PORT,
+			     address_of(answer.to, setting->family), answer.to_port};
+}
+
+size_t packet_established_count(void)
 {
 	uint8_t key[64], next[64];
 	size_t count = 0;
@@ -501,6 +616,19 @@ size_t packet_flow_count(void)
 		memcpy(key, next, sizeof(key));
 		from = key;
 		count++;
+	}
+	return count;
+}
+
+size_t packet_flow_count(void)
+{
+	struct bl_pending_bucket bucket;
+	size_t count = packet_established_count();
+
+	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++) {
+		get("pending", &i, &bucket);
+		for (uint32_t k = 0; k < BL_PENDING_WAYS; k++)
+			count += bucket.tags[k] != 0;
 	}
 	return count;
 }

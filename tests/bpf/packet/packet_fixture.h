@@ -74,11 +74,23 @@ void packet_send(const struct frame *frame, struct outcome *ret);
 void packet_leave(const struct frame *frame, struct outcome *ret);
 void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome *ret);
 
+struct flow {
+	struct bl_flow flow;
+	union bl_ip source; /* what a packet's become */
+	union bl_ip destination;
+	bool is_established; /* else it waits */
+};
+
+/* Sends this first packet, has the backend answer and the client go on, so that the flow is
+ * established. Returns the ends of what the backend sends. */
+struct ends packet_establish(const struct frame *first, enum who backend);
 /* The flow that a packet of these ends has; false: none. */
-bool packet_flow(const struct ends *ends, struct bl_flow *ret);
-void packet_flow_put(const struct ends *ends, const struct bl_flow *flow);
+bool packet_flow(const struct ends *ends, struct flow *ret);
+/* It is as if it was last seen so much earlier. */
+void packet_flow_age(const struct ends *ends, uint64_t seconds);
 void packet_flow_delete(const struct ends *ends);
-size_t packet_flow_count(void);
+size_t packet_established_count(void);
+size_t packet_flow_count(void); /* those that wait included */
 /* New flows are admitted as after a long pause. */
 void packet_forget_guard(void);
 
