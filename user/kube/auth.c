@@ -155,7 +155,8 @@ static int read_file(struct material *material, size_t kind, const char *path, s
 				  strerror(-r));
 	r = check_text(&text, kind, path, err);
 	if (r < 0) {
-		explicit_bzero(text.data, text.data ? text.len : 0);
+		if (text.data)
+			explicit_bzero(text.data, text.len);
 		return r;
 	}
 	forget(material);

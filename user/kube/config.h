@@ -82,5 +82,7 @@ int bl_kube_config_in_cluster(const char *server, const char *root, struct bl_ku
 /* Another server than the configuration says. -EINVAL: it is no http or https URL. */
 int bl_kube_config_set_server(struct bl_kube_config *config, const char *server,
 			      struct bl_err *err);
+/* What is sent stays between us and the server: TLS, or this machine. */
+bool bl_kube_config_is_private(const struct bl_kube_config *config);
 
 #endif

@@ -53,7 +53,7 @@ static bool is_word(struct json_object *tree, const char *name, const char *word
 static int read_status(struct json_object *status, struct bl_kube_exec_answer *ret,
 		       struct bl_err *err)
 {
-	const char *expires;
+	const char *expires = NULL;
 	int r = read_string(status, "token", &ret->token, err);
 
 	if (r == 0)
