@@ -55,6 +55,24 @@ static __always_inline void bl_count_connection(__u32 service_id, __u32 backend_
 		__sync_fetch_and_add(&backend->connections, 1);
 }
 
+/* A flow of a client outside. Its end is not seen, so it is none of those that are alive. */
+static __always_inline void bl_count_flow(__u32 service_id, __u32 backend_id)
+{
+	struct bl_service_stats *service;
+	struct bl_backend_stats *backend;
+
+	if (!bl_counting())
+		return;
+	service = bl_service_stats_of(service_id);
+	if (service)
+		__sync_fetch_and_add(&service->connections, 1);
+	backend = bl_backend_stats_of(backend_id);
+	if (!backend)
+		return;
+	__sync_fetch_and_add(&backend->connections, 1);
+	__sync_fetch_and_add(&backend->released, 1);
+}
+
 static __always_inline void bl_count_refused(__u32 service_id)
 {
 	struct bl_service_stats *service;

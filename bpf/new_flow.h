@@ -116,7 +116,7 @@ static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet
 	bl_flow_count(packet, &s->flow.flow);
 	if (bl_pending_store(&s->flow, BPF_ANY, now_ns))
 		return BL_REASON_FLOW_FAILED;
-	bl_count_connection(s->frontend.service_id, s->flow.flow.backend_id);
+	bl_count_flow(s->frontend.service_id, s->flow.flow.backend_id);
 	bl_count_reason(BL_REASON_FLOW_NEW);
 	return BL_REASON_FLOW_NEW;
 }

@@ -131,17 +131,11 @@ static struct json_object *backend_json(struct bl_agent *agent, const struct own
 	return json;
 }
 
-static struct json_object *backends_json(struct bl_agent *agent, const struct rows *rows,
-					 const struct entry *entry)
+static void add_backends(struct bl_agent *agent, const struct rows *rows, const struct entry *entry,
+			 const struct bl_endpoint_view *view, struct json_object *list)
 {
-	const struct bl_object *object = bl_store_find(agent->store, BL_KIND_SERVICE,
-						       entry->service->ns, entry->service->name);
-	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
-	struct json_object *list = json_object_new_array();
 	size_t low = 0, high = rows->backend_count;
 
-	if (object) /* without it there are no names of pods */
-		(void)bl_resolve_endpoints(agent->store, bl_service_of(object), &view);
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -152,17 +146,38 @@ static struct json_object *backends_json(struct bl_agent *agent, const struct ro
 	}
 	for (; low < rows->backend_count && rows->backends[low].service_id == entry->id; low++)
 		json_object_array_add(list, backend_json(agent, &rows->backends[low], view));
+}
+
+static struct json_object *backends_json(struct bl_agent *agent, const struct rows *rows,
+					 const struct entry *entries, size_t count)
+{
+	const struct bl_object *object = bl_store_find(
+		agent->store, BL_KIND_SERVICE, entries->service->ns, entries->service->name);
+	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
+	struct json_object *list = json_object_new_array();
+
+	if (object) /* without it there are no names of pods */
+		(void)bl_resolve_endpoints(agent->store, bl_service_of(object), &view);
+	for (size_t i = 0; i < count; i++)
+		add_backends(agent, rows, &entries[i], view, list);
 	return list;
 }
 
-static struct json_object *entry_json(struct bl_agent *agent, const struct rows *rows,
-				      const struct entry *entry)
+/* One port of a Service, which has an entry for each address family. */
+static struct json_object *port_json(struct bl_agent *agent, const struct rows *rows,
+				     const struct entry *entries, size_t count, bool backends)
 {
-	const struct bl_service_entry *service = entry->service;
+	const struct bl_service_entry *service = entries->service;
 	struct json_object *json = json_object_new_object();
 	struct bl_service_stats stats = {0};
 
-	(void)bl_datapath_read_service_stats(agent->datapath, entry->id, &stats);
+	for (size_t i = 0; i < count; i++) {
+		struct bl_service_stats more = {0};
+
+		(void)bl_datapath_read_service_stats(agent->datapath, entries[i].id, &more);
+		stats.connections += more.connections;
+		stats.refused += more.refused;
+	}
 	json_object_object_add(json, "namespace", json_object_new_string(service->ns));
 	json_object_object_add(json, "service", json_object_new_string(service->name));
 	json_object_object_add(json, "portName", text_or_null(service->port_name));
@@ -172,25 +187,40 @@ static struct json_object *entry_json(struct bl_agent *agent, const struct rows 
 		json_object_new_string(service->protocol == IPPROTO_UDP ? "UDP" : "TCP"));
 	json_object_object_add(json, "connections", json_object_new_uint64(stats.connections));
 	json_object_object_add(json, "refused", json_object_new_uint64(stats.refused));
-	json_object_object_add(json, "backends", backends_json(agent, rows, entry));
+	if (backends)
+		json_object_object_add(json, "backends",
+				       backends_json(agent, rows, entries, count));
 	return json;
+}
+
+struct json_object *bl_connections_json(struct bl_agent *agent, const char *ns, const char *name,
+					bool backends)
+{
+	struct json_object *list = NULL;
+	struct rows rows = {0};
+
+	if (collect(agent, ns, name, &rows))
+		list = json_object_new_array();
+	for (size_t i = 0, next; list && i < rows.count; i = next) {
+		for (next = i + 1; next < rows.count; next++)
+			if (by_service(&rows.entries[i], &rows.entries[next]) != 0)
+				break;
+		json_object_array_add(
+			list, port_json(agent, &rows, &rows.entries[i], next - i, backends));
+	}
+	rows_done(&rows);
+	return list;
 }
 
 void bl_own_connections(struct bl_agent *agent, const struct bl_request *request,
 			struct bl_reply *reply)
 {
-	struct json_object *list;
-	struct rows rows = {0};
+	struct json_object *list =
+		bl_connections_json(agent, bl_request_query(request, "namespace"),
+				    bl_request_query(request, "service"), true);
 
-	if (!collect(agent, bl_request_query(request, "namespace"),
-		     bl_request_query(request, "service"), &rows)) {
-		rows_done(&rows);
+	if (list)
+		bl_rest_json(reply, 200, list);
+	else
 		bl_rest_error(reply, 500, NULL, "no memory for the list");
-		return;
-	}
-	list = json_object_new_array();
-	for (size_t i = 0; i < rows.count; i++)
-		json_object_array_add(list, entry_json(agent, &rows, &rows.entries[i]));
-	rows_done(&rows);
-	bl_rest_json(reply, 200, list);
 }

@@ -241,7 +241,7 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 	case PATH_METRICS:
 		return bl_metrics_reply(agent, reply);
 	case PATH_STATUS:
-		return bl_status_reply(agent, reply);
+		return bl_status_reply(agent, request, reply);
 	case PATH_VERIFY:
 		return bl_own_verify(agent, reply);
 	case PATH_PLAN:

@@ -67,10 +67,16 @@ void bl_own_maglev(struct bl_agent *agent, const struct bl_request *request,
 		   struct bl_reply *reply);
 void bl_own_connections(struct bl_agent *agent, const struct bl_request *request,
 			struct bl_reply *reply);
+/* What was counted of each Service port, and of its backends; NULL: no memory. Empty names are all.
+ */
+struct json_object *bl_connections_json(struct bl_agent *agent, const char *ns, const char *name,
+					bool backends);
+void bl_own_service_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_probes(struct bl_agent *agent, const struct bl_request *request,
 		   struct bl_reply *reply);
-void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply);
+void bl_status_reply(struct bl_agent *agent, const struct bl_request *request,
+		     struct bl_reply *reply);
 void bl_metrics_reply(struct bl_agent *agent, struct bl_reply *reply);
 
 /* Shared. The reply gets a Status object; the format is the message. */

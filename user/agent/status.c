@@ -330,7 +330,20 @@ static struct json_object *probes(const struct bl_agent *agent)
 	return json;
 }
 
-void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
+/* Reading every backend's counters takes a while, so they come to who asks for them. */
+static void add_services(struct json_object *json, struct bl_agent *agent,
+			 const struct bl_request *request)
+{
+	const char *counters = bl_request_query(request, "counters");
+	bool all = counters && !strcmp(counters, "all");
+
+	if (all || (counters && !strcmp(counters, "services")))
+		json_object_object_add(json, "services",
+				       bl_connections_json(agent, NULL, NULL, all));
+}
+
+void bl_status_reply(struct bl_agent *agent, const struct bl_request *request,
+		     struct bl_reply *reply)
 {
 	const struct bl_reconcile_stats *stats = bl_reconcile_stats(agent->reconcile);
 	struct json_object *json = json_object_new_object();
@@ -349,5 +362,6 @@ void bl_status_reply(struct bl_agent *agent, struct bl_reply *reply)
 	add_checks(json, stats);
 	json_object_object_add(json, "probes", probes(agent));
 	json_object_object_add(json, "reasons", reasons(agent));
+	add_services(json, agent, request);
 	bl_rest_json(reply, 200, json);
 }

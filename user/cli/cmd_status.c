@@ -244,6 +244,7 @@ void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret)
 	bl_buf_add_str(ret, "\n");
 	add_sources(status, ret);
 	add_counts(status, ret);
+	bl_status_add_traffic(status, ret);
 	add_problems(status, now, ret);
 }
 
@@ -258,8 +259,10 @@ int bl_cmd_status(struct bl_cli *cli)
 
 	r = bl_cli_client(cli, &client, &err);
 	if (r == 0)
-		r = bl_client_call(client, BL_METHOD_GET, "/beeline/v1/status", NULL, &status,
-				   &err);
+		r = bl_client_call(client, BL_METHOD_GET,
+				   output ? "/beeline/v1/status?counters=all"
+					  : "/beeline/v1/status?counters=services",
+				   NULL, &status, &err);
 	if (r == 0 && output) {
 		r = bl_form_of(output) == BL_FORM_JSON ? bl_print_json(status, cli->out)
 						       : bl_print_yaml(status, cli->out);

@@ -9,5 +9,7 @@
 bool bl_status_is_healthy(struct json_object *status);
 /* Lines for elastic.h. */
 void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret);
+/* The part of it about traffic: status_traffic.c. */
+void bl_status_add_traffic(struct json_object *status, struct bl_buf *ret);
 
 #endif
