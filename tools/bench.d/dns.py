@@ -124,38 +124,80 @@ def wait_for(namespace, port, name):
     raise laboratory.LabError(f"nobody answers for '{name}' on port {port}")
 
 
-def ask(namespace, port, queries, seconds, outstanding, cpu):
-    out = namespace.run("taskset", "-c", str(cpu), "dnsperf", "-s", "127.0.0.1", "-p", str(port),
-                        "-d", queries, "-l", str(seconds), "-q", str(outstanding), "-c", "1",
-                        "-T", "1")
-    out = getattr(out, "stdout", out)
-    found = {key: re.search(pattern, out) for key, pattern in (
-        ("qps", r"Queries per second:\s+([\d.]+)"),
-        ("latency_s", r"Average Latency \(s\):\s+([\d.]+)"),
-        ("lost", r"Queries lost:\s+(\d+)"),
-        ("codes", r"Response codes:\s+(.*)"))}
-    if not all(found.values()):
-        raise laboratory.LabError(f"dnsperf said something else than expected:\n{out}")
-    if not re.fullmatch(r"NOERROR \d+ \(100\.00%\)", found["codes"][1].strip()):
-        raise laboratory.LabError(f"not every name was found: {found['codes'][1]}")
-    return {"qps": float(found["qps"][1]), "latency_us": float(found["latency_s"][1]) * 1e6,
-            "lost": int(found["lost"][1])}
+class Server:
+    """One that is asked: where it listens, and the process whose time counts."""
+
+    def __init__(self, port, process):
+        self.port = port
+        self.process = process
+
+    def cpu_s(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(namespace, folder, queries, options, cpus):
+class Client:
+    """dnsperf with all names, from its own core."""
+
+    def __init__(self, namespace, folder, queries, cpu):
+        self.namespace = namespace
+        self.queries = queries
+        self.log = os.path.join(folder, "answers")
+        self.cpu = cpu
+
+    def ask(self, server, seconds, *options):
+        """What dnsperf says of a run; with '-v' every answer's time is in the log first."""
+        before = server.cpu_s()
+        self.namespace.run(
+            "sh", "-c", 'log=$1; shift; exec "$@" >"$log"', "sh", self.log, "taskset", "-c",
+            str(self.cpu), "dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", self.queries,
+            "-l", str(seconds), "-c", "1", "-T", "1", *options)
+        used = server.cpu_s() - before
+        with open(self.log, encoding="ascii", errors="replace") as log:
+            return used, log.read()
+
+    def flood(self, server, seconds):
+        used, out = self.ask(server, seconds, "-q", "100")
+        return {**self.summary(out), "cpu_us": used * 1e6 / self.completed(out)}
+
+    def alone(self, server, seconds):
+        _, out = self.ask(server, seconds, "-q", "1", "-v")
+        times = [float(found) * 1e6 for found in re.findall(r"^> NOERROR \S+ \S+ ([\d.]+)$", out,
+                                                            re.MULTILINE)]
+        if not times:
+            raise laboratory.LabError(f"dnsperf said something else than expected:\n{out[-2000:]}")
+        return {**self.summary(out), "p50_us": report.percentile(times, 50),
+                "p99_us": report.percentile(times, 99)}
+
+    @staticmethod
+    def completed(out):
+        return max(int(re.search(r"Queries completed:\s+(\d+)", out)[1]), 1)
+
+    @staticmethod
+    def summary(out):
+        found = {key: re.search(pattern, out) for key, pattern in (
+            ("qps", r"Queries per second:\s+([\d.]+)"), ("lost", r"Queries lost:\s+(\d+)"),
+            ("codes", r"Response codes:\s+(.*)"))}
+        if not all(found.values()):
+            raise laboratory.LabError(f"dnsperf said something else than expected:\n{out[-2000:]}")
+        if not re.fullmatch(r"NOERROR \d+ \(100\.00%\)", found["codes"][1].strip()):
+            raise laboratory.LabError(f"not every name was found: {found['codes'][1]}")
+        return {"qps": float(found["qps"][1]), "lost": int(found["lost"][1])}
+
+
+def measure(client, servers, folder, options):
     rows = {variant: {"flood": [], "alone": []} for variant in VARIANTS}
     for number in range(options.rounds):
         turn = number % len(VARIANTS)
         for variant in VARIANTS[turn:] + VARIANTS[:turn]:
+            server = servers["knotd" if variant == "knotd" else "beeline"]
             churn = Churn(folder, options.churn) if "churn" in variant else None
             if churn:
                 churn.start()
             try:
-                port = KNOT_PORT if variant == "knotd" else DNS_PORT
-                rows[variant]["flood"].append(
-                    ask(namespace, port, queries, options.seconds, 100, cpus[1]))
-                rows[variant]["alone"].append(
-                    ask(namespace, port, queries, options.seconds, 1, cpus[1]))
+                rows[variant]["flood"].append(client.flood(server, options.seconds))
+                rows[variant]["alone"].append(client.alone(server, options.seconds))
             finally:
                 if churn:
                     churn.stop()
@@ -174,14 +216,17 @@ def run(options, binaries, command):
         queries = os.path.join(lab.folder, "queries")
         write_manifests(folder, count)
         write_queries(queries, count)
-        Knot(lab, namespace, os.path.join(lab.folder, "knot"), count, cpus[0])
+        knot = Knot(lab, namespace, os.path.join(lab.folder, "knot"), count, cpus[0])
         agent = control.Agent(lab, namespace, binaries["beeline"], folder, "dns")
         agent.command[3:3] = ["taskset", "-c", str(cpus[0])]
         agent.command += ["--dns"]
         agent.start()
         wait_for(namespace, KNOT_PORT, service_name(count - 1))
         wait_for(namespace, DNS_PORT, service_name(count - 1))
-        result["variants"] = measure(namespace, folder, queries, options, cpus)
+        servers = {"knotd": Server(KNOT_PORT, knot.process),
+                   "beeline": Server(DNS_PORT, agent.process)}
+        client = Client(namespace, lab.folder, queries, cpus[1])
+        result["variants"] = measure(client, servers, folder, options)
         result["settled_kib"] = agent.memory()
         agent.stop()
     return result
@@ -199,16 +244,23 @@ def text(result, _options, markdown):
     parts.append(f"{result['names']:,} names; {result['churn_per_s']} endpoint changes a second "
                  f"while they churn; {result['seconds']} s a measurement.")
     variants = result["variants"]
-    base = [row["qps"] for row in variants["knotd"]["flood"]]
+    base = variants["knotd"]["flood"]
     rows = []
     for name, measured in variants.items():
-        qps = [row["qps"] for row in measured["flood"]]
-        rows.append((name, report.number(median(qps), 0),
-                     report.number(median([a / b for a, b in zip(qps, base)])),
-                     report.number(median([row["latency_us"] for row in measured["flood"]]), 0),
-                     report.number(median([row["latency_us"] for row in measured["alone"]]), 1),
-                     sum(row["lost"] for row in measured["flood"] + measured["alone"])))
+        flood, alone = measured["flood"], measured["alone"]
+        rows.append((
+            name, report.number(median([row["qps"] for row in flood]), 0),
+            report.number(report.paired_ratio([row["qps"] for row in flood],
+                                              [row["qps"] for row in base])),
+            report.number(median([row["cpu_us"] for row in flood]), 1),
+            report.number(report.paired_ratio([row["cpu_us"] for row in flood],
+                                              [row["cpu_us"] for row in base])),
+            report.number(median([row["p50_us"] for row in alone]), 0),
+            report.number(median([row["p99_us"] for row in alone]), 0),
+            sum(row["lost"] for row in flood + alone)))
     parts.append(report.table(
-        ("server", "queries/s, 100 under way", "ratio to knotd", "mean latency us, 100 under way",
-         "mean latency us, 1 under way", "lost"), rows, markdown))
+        ("server", "queries/s", "ratio to knotd", "CPU us a query", "ratio to knotd",
+         "p50 us alone", "p99 us alone", "lost"), rows, markdown))
+    if markdown:
+        parts.append(f"Repeat with: `sudo {result['command']}`")
     return "\n\n".join(parts)

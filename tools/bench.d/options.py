@@ -60,7 +60,7 @@ CONTROL = [
 DNS = [
     ("names", int, 20000, "names that both servers hold"),
     ("rounds", int, 5, "rounds; each takes every variant in turn"),
-    ("seconds", int, 5, "how long a measurement takes"),
+    ("seconds", int, 4, "how long a measurement takes"),
     ("churn", int, 20, "endpoint changes a second, where they churn"),
 ]
 
