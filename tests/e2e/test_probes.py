@@ -74,44 +74,6 @@ def test_endpoints_and_traffic_follow_the_probe(lab, one_node):
     assert log.count("pod 'default/pod-1', container 'server': is ready;") == 2
 
 
-def test_an_exec_probe_beyond_its_time_dies_with_all_it_started(lab, one_node):
-    node = one_node(pods=1)
-    mark = f"{lab.name}-sleeper"
-    publish(lab, node.web[0],
-            {"exec": {"command": ["sh", "-c", f"exec -a {mark} sleep 30 & sleep 30"]}},
-            annotations={"beeline.dev/netns": node.web[0].netns,
-                         "beeline.dev/cgroup": node.web[0].cgroup})
-    wait_described(node, "pod-1", "Readiness probe failed: timed out after 1s")
-    lab.withdraw(node.web[0].manifest_file)
-    system.wait_until(lambda: not sleepers(node.web[0]), 5, 0.1, "the end of its processes")
-
-
-def sleepers(pod):
-    with open(os.path.join(pod.cgroup, "cgroup.procs"), encoding="ascii") as procs:
-        names = []
-        for pid in procs.read().split():
-            try:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
-                    names.append(comm.read().strip())
-            except OSError:
-                pass
-    return [name for name in names if name in ("sh", "sleep")]
-
-
-def test_an_exec_probe_by_process_runs_as_the_container_does(lab, one_node):
-    node = one_node(pods=1)
-    pod = node.web[0]
-    child = pod.start("setpriv", "--reuid=1234", "--regid=1235", "--clear-groups", "env",
-                      "MARK=container", "sleep", "60")
-    script = ("test $(id -u) = 1234 && test $(id -g) = 1235 && test $MARK = container && "
-              f"grep -q {os.path.basename(pod.cgroup)} /proc/self/cgroup && "
-              f"test $(ip -o addr | grep -c {pod.addresses[0]}/) = 1")
-    system.wait_until(lambda: "sleep" in open(f"/proc/{child.pid}/comm").read(), 5, 0.05, "sleep")
-    publish(lab, pod, {"exec": {"command": ["sh", "-c", script]}},
-            annotations={"beeline.dev/pid": str(child.pid)})
-    wait_ready(node, pod_1="1/1")
-
-
 def test_a_startup_probe_holds_readiness_back(lab, one_node):
     node = one_node(pods=1)
     flag = os.path.join(lab.folder, "started")

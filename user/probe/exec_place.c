@@ -19,8 +19,8 @@ static const char *const plain_env[] = {
 
 void bl_exec_place_done(struct bl_exec_place *place)
 {
-	const int *const fds[] = {&place->pidfd, &place->netns, &place->root, &place->cwd,
-				  &place->cgroup};
+	const int *const fds[] = {&place->pidfd, &place->netns,  &place->root,
+				  &place->cwd,   &place->cgroup, &place->procs};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		bl_close_p(fds[i]);
@@ -57,44 +57,6 @@ static int read_text(struct bl_buf *buf, size_t max, struct bl_err *err, long pi
 	return r < 0 ? bl_err_set(err, r, "cannot read '%s': %s", path, strerror(-r)) : 0;
 }
 
-/* "Uid:\t0\t0\t0\t0": the second number is the effective one. */
-static const char *line_of(const char *status, const char *name)
-{
-	const char *at = strstr(status, name);
-
-	return at ? at + strlen(name) : NULL;
-}
-
-static int read_user(struct bl_exec_place *place, long pid, struct bl_err *err)
-{
-	_cleanup_(bl_buf_done) struct bl_buf status = {0};
-	unsigned int real_uid, real_gid;
-	const char *uid, *gid, *groups;
-	int r = read_text(&status, STATUS_MAX, err, pid, "status");
-
-	if (r < 0)
-		return r;
-	uid = line_of(status.data ? status.data : "", "\nUid:");
-	gid = line_of(status.data ? status.data : "", "\nGid:");
-	groups = line_of(status.data ? status.data : "", "\nGroups:");
-	if (!uid || !gid || sscanf(uid, "%u %u", &real_uid, &place->uid) != 2 ||
-	    sscanf(gid, "%u %u", &real_gid, &place->gid) != 2)
-		return bl_err_set(err, -EINVAL, "cannot tell the user of process %ld", pid);
-	while (groups && place->group_count < BL_EXEC_GROUPS_MAX) {
-		char *end;
-		unsigned long group;
-
-		groups += strspn(groups, " \t");
-		group = strtoul(groups, &end, 10);
-		if (end == groups || *groups == '\n')
-			break;
-		place->groups[place->group_count++] = (gid_t)group;
-		groups = end;
-	}
-	place->has_user = true;
-	return 0;
-}
-
 /* What the container was started with. */
 static int read_env(struct bl_exec_place *place, long pid, struct bl_err *err)
 {
@@ -116,25 +78,27 @@ static int read_env(struct bl_exec_place *place, long pid, struct bl_err *err)
 	return 0;
 }
 
-/* "0::/path" */
-static int open_cgroup_of(long pid, const char *root, struct bl_err *err)
+/* The folder of a process's cgroup ("0::/path"), of which there is none without cgroup2. */
+static int open_cgroup_of(const char *pid, const char *root, struct bl_exec_place *place,
+			  struct bl_err *err)
 {
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
 	const char *line;
-	int r = read_text(&text, STATUS_MAX, err, pid, "cgroup");
+	char path[64];
 
-	if (r < 0)
-		return r;
-	line = text.data ? strstr(text.data, "0::/") : NULL;
-	if (!line || !root)
-		return -1; /* no cgroup2 here: it runs in ours */
+	(void)snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+	if (!root || bl_buf_read_file(&text, path, STATUS_MAX) < 0 || !text.data)
+		return 0;
+	line = strstr(text.data, "0::/");
+	if (!line)
+		return 0;
 	line += 3;
-	return open_path(O_WRONLY, err, "%s%.*s/cgroup.procs", root, (int)strcspn(line, "\n"),
-			 line);
+	place->cgroup = open_path(O_PATH | O_DIRECTORY, err, "%s%.*s", root,
+				  (int)strcspn(line, "\n"), line);
+	return place->cgroup < 0 ? place->cgroup : 0;
 }
 
-static int open_by_pid(const char *text, const char *cgroup_root, struct bl_exec_place *place,
-		       struct bl_err *err)
+static int open_by_pid(const char *text, struct bl_exec_place *place, struct bl_err *err)
 {
 	char *end;
 	long pid = strtol(text, &end, 10);
@@ -151,14 +115,11 @@ static int open_by_pid(const char *text, const char *cgroup_root, struct bl_exec
 	if (r >= 0)
 		place->cwd = r = open_path(O_PATH | O_DIRECTORY, err, "/proc/%ld/cwd", pid);
 	if (r >= 0)
-		r = read_user(place, pid, err);
+		r = bl_exec_user_read(pid, &place->user, err);
 	if (r >= 0)
 		r = read_env(place, pid, err);
-	if (r < 0)
-		return r;
-	r = open_cgroup_of(pid, cgroup_root, err);
-	place->cgroup = r < 0 ? -1 : r;
-	return r < -1 ? r : 0;
+	place->has_user = r >= 0;
+	return r;
 }
 
 static int open_netns(const char *name, struct bl_exec_place *place, struct bl_err *err)
@@ -173,10 +134,27 @@ static int open_cgroup(const char *name, const char *root, struct bl_exec_place 
 	size_t len = root ? strlen(root) : 0;
 	bool whole = !root || strncmp(name, root, len) == 0;
 
-	bl_close_p(&place->cgroup);
-	place->cgroup = open_path(O_WRONLY, err, "%s%s%s/cgroup.procs", whole ? "" : root,
+	place->cgroup = open_path(O_PATH | O_DIRECTORY, err, "%s%s%s", whole ? "" : root,
 				  whole || name[0] == '/' ? "" : "/", name);
 	return place->cgroup < 0 ? place->cgroup : 0;
+}
+
+/* That which the pod names, that of its process, or else the agent's own. */
+static int find_cgroup(const struct bl_probe_target *target, const char *root,
+		       struct bl_exec_place *place, struct bl_err *err)
+{
+	bool is_own = !target->cgroup && !target->pid;
+	int r;
+
+	if (target->cgroup)
+		r = open_cgroup(target->cgroup, root, place, err);
+	else
+		r = open_cgroup_of(is_own ? "self" : target->pid, root, place, is_own ? NULL : err);
+	if (is_own || r < 0 || place->cgroup < 0)
+		return is_own ? 0 : r;
+	place->procs = openat(place->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return place->procs < 0 ? bl_err_set(err, -errno, "cannot enter the container's cgroup: %m")
+				: 0;
 }
 
 int bl_exec_place_open(const struct bl_probe_target *target, const char *cgroup_root,
@@ -191,11 +169,11 @@ int bl_exec_place_open(const struct bl_probe_target *target, const char *cgroup_
 				  "--cri-socket, or the pod an annotation '%s' or '%s'",
 				  BL_ANNOTATION_PID, BL_ANNOTATION_NETNS);
 	if (target->pid)
-		r = open_by_pid(target->pid, cgroup_root, &place, err);
+		r = open_by_pid(target->pid, &place, err);
 	if (r >= 0 && target->netns)
 		r = open_netns(target->netns, &place, err);
-	if (r >= 0 && target->cgroup)
-		r = open_cgroup(target->cgroup, cgroup_root, &place, err);
+	if (r >= 0)
+		r = find_cgroup(target, cgroup_root, &place, err);
 	if (r < 0)
 		return r;
 	*ret = place;
@@ -203,16 +181,23 @@ int bl_exec_place_open(const struct bl_probe_target *target, const char *cgroup_
 	return 0;
 }
 
-int bl_exec_place_enter(const struct bl_exec_place *place)
+int bl_exec_place_enter(const struct bl_exec_place *place, int procs)
 {
-	const int spaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-			   CLONE_NEWCGROUP;
+	bool other_users = place->has_user && place->user.is_in_other_namespace;
+	int spaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-	if (place->cgroup >= 0 && write(place->cgroup, "0", 1) != 1)
+	if (place->netns < 0)
+		spaces |= CLONE_NEWNET;
+	if (other_users)
+		spaces |= CLONE_NEWUSER;
+	if (procs >= 0 && write(procs, "0", 1) != 1)
 		return errno;
-	if (place->pidfd >= 0 && setns(place->pidfd, spaces) < 0)
+	/* In there our groups have no names, and may be impossible to put off. */
+	if (other_users && setgroups(0, NULL) < 0)
 		return errno;
 	if (place->netns >= 0 && setns(place->netns, CLONE_NEWNET) < 0)
+		return errno;
+	if (place->pidfd >= 0 && setns(place->pidfd, spaces) < 0)
 		return errno;
 	return 0;
 }
@@ -224,10 +209,6 @@ int bl_exec_place_become(const struct bl_exec_place *place)
 	/* The folder may be one that its user may not enter any more. */
 	if (place->cwd >= 0 && fchdir(place->cwd) < 0 && chdir("/") < 0)
 		return errno;
-	if (place->has_user && (setgroups(place->group_count, place->groups) < 0 ||
-				setresgid(place->gid, place->gid, place->gid) < 0 ||
-				setresuid(place->uid, place->uid, place->uid) < 0))
-		return errno;
 	environ = place->env ? place->env : (char **)(uintptr_t)plain_env;
-	return 0;
+	return place->has_user ? bl_exec_user_become(&place->user) : 0;
 }

@@ -11,28 +11,25 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "probe/exec_user.h"
 #include "probe/target.h"
-
-#define BL_EXEC_GROUPS_MAX 64
 
 struct bl_exec_place {
 	int pidfd;  /* of a process of the container; -1: none */
 	int netns;  /* -1: none */
 	int root;   /* -1: ours */
 	int cwd;    /* -1: the root */
-	int cgroup; /* its cgroup.procs; -1: ours */
+	int cgroup; /* its folder, or that of the agent when the pod names none; -1: no cgroup2 */
+	int procs;  /* cgroup.procs of the container's; -1: the command stays in the agent's */
 	bool has_user;
-	uid_t uid;
-	gid_t gid;
-	gid_t groups[BL_EXEC_GROUPS_MAX];
-	size_t group_count;
+	struct bl_exec_user user;
 	char *env_text; /* owned: what env points into */
 	char **env;     /* owned array, NULL at the end */
 };
 
 #define BL_EXEC_PLACE_INIT                                                                         \
 	{                                                                                          \
-		.pidfd = -1, .netns = -1, .root = -1, .cwd = -1, .cgroup = -1                      \
+		.pidfd = -1, .netns = -1, .root = -1, .cwd = -1, .cgroup = -1, .procs = -1         \
 	}
 
 /* -EINVAL with words when the pod does not say where; other errors from looking there. */
@@ -44,9 +41,10 @@ static inline void bl_exec_place_done_p(struct bl_exec_place *place)
 	bl_exec_place_done(place);
 }
 
-/* In the child. The first moves it, of which the process id counts only for its own children; the
- * second makes it what runs in the container. 0, or an errno. */
-int bl_exec_place_enter(const struct bl_exec_place *place);
+/* In the child. The first moves it, of which the process id counts only for its own children; into
+ * the cgroup of `procs` (-1: none). The second makes it what runs in the container. 0, or an
+ * errno. */
+int bl_exec_place_enter(const struct bl_exec_place *place, int procs);
 int bl_exec_place_become(const struct bl_exec_place *place);
 
 #endif

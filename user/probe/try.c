@@ -20,6 +20,9 @@ int bl_tries_new(const struct bl_tries_config *config, struct bl_tries **ret, st
 	r = bl_http_tries_new(tries, &tries->http);
 	if (r < 0)
 		return bl_err_set(err, r, "cannot set up libcurl: %s", strerror(-r));
+	r = bl_exec_groups_new(config->loop, &tries->exec_groups);
+	if (r < 0)
+		return bl_err_set(err, r, "cannot set up commands: %s", strerror(-r));
 	*ret = TAKE_PTR(tries);
 	return 0;
 }
@@ -31,6 +34,7 @@ struct bl_tries *bl_tries_free(struct bl_tries *tries)
 	while (tries->first)
 		bl_try_cancel(tries->first);
 	bl_http_tries_free(tries->http);
+	bl_exec_groups_free(tries->exec_groups);
 	free(tries);
 	return NULL;
 }

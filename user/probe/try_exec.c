@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
+#include "probe/exec_group.h"
 #include "probe/exec_place.h"
 #include "probe/try_parts.h"
 
@@ -28,6 +29,7 @@ struct trouble { /* the child's last words */
 
 struct exec_try {
 	struct bl_try try;
+	struct bl_exec_group *group; /* NULL: it cannot have one */
 	pid_t pid;
 	int output_fd;
 	int trouble_fd;
@@ -50,6 +52,7 @@ static void release(struct bl_try *try)
 		(void)sd_event_source_set_floating(exec->child, true);
 		sd_event_source_unref(exec->child);
 	}
+	exec->group = bl_exec_group_end(try->tries->exec_groups, exec->group);
 	sd_event_source_disable_unref(exec->io);
 	bl_close_p(&exec->output_fd);
 	bl_close_p(&exec->trouble_fd);
@@ -146,8 +149,9 @@ static void __attribute__((noreturn)) stand_in_for(pid_t inside)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 125);
 }
 
-static void __attribute__((noreturn)) run_child(const struct bl_exec_place *place, char **argv,
-						int null_fd, int output_fd, int trouble_fd)
+static void __attribute__((noreturn))
+run_child(const struct bl_exec_place *place, int procs, char **argv, int null_fd, int output_fd,
+	  int trouble_fd)
 {
 	sigset_t none;
 	pid_t inside;
@@ -159,7 +163,7 @@ static void __attribute__((noreturn)) run_child(const struct bl_exec_place *plac
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
 		give_up(trouble_fd, STAGE_ENTER, errno);
-	error = bl_exec_place_enter(place);
+	error = bl_exec_place_enter(place, procs);
 	if (error)
 		give_up(trouble_fd, STAGE_ENTER, error);
 	/* Only children are in another namespace of process ids. */
@@ -197,7 +201,8 @@ static int spawn(struct exec_try *exec, const struct bl_exec_place *place, char 
 	exec->pid = fork();
 	error = errno;
 	if (exec->pid == 0)
-		run_child(place, argv, null_fd, output[1], trouble[1]);
+		run_child(place, exec->group ? bl_exec_group_procs(exec->group) : place->procs,
+			  argv, null_fd, output[1], trouble[1]);
 	(void)close(output[1]);
 	(void)close(trouble[1]);
 	if (exec->pid < 0)
@@ -253,6 +258,9 @@ int bl_try_start_exec(struct bl_tries *tries, const struct bl_probe_target *targ
 	exec->output_fd = -1;
 	exec->trouble_fd = -1;
 	(void)snprintf(exec->program, sizeof(exec->program), "%s", argv[0]);
+	exec->try.tries = tries;
+	if (place.cgroup >= 0)
+		(void)bl_exec_group_new(place.cgroup, &exec->group); /* else the process group */
 	r = spawn(exec, &place, argv, err);
 	if (r >= 0) {
 		r = watch(exec, tries, target->timeout_ms, done, userdata);

@@ -3,6 +3,7 @@
 #ifndef PROBE_TRY_PARTS_H
 #define PROBE_TRY_PARTS_H
 
+#include "probe/exec_group.h"
 #include "probe/try.h"
 
 struct bl_http_tries;
@@ -22,6 +23,7 @@ struct bl_tries {
 	struct bl_tries_config config;
 	struct bl_try *first;
 	struct bl_http_tries *http;
+	struct bl_exec_groups *exec_groups;
 };
 
 /* Enters the list and arms the deadline, at which the try fails with "timed out after 1s". On
