@@ -63,9 +63,11 @@ class Agent:
         self.child = None
 
     def argv(self):
-        return [beeline_binary(), "agent", "--manifests", self.node.lab.manifests,
-                "--node-name", self.node.name, *self.node.place(), "--state-dir",
-                self.node.state, "--socket", self.node.socket, *self.options]
+        follows = "--kubeconfig" in self.options
+        source = [] if follows else ["--manifests", self.node.lab.manifests]
+        return [beeline_binary(), "agent", *source, "--node-name", self.node.name,
+                *self.node.place(), "--state-dir", self.node.state, "--socket", self.node.socket,
+                *self.options]
 
     def start(self, timeout=30):
         """Returns once the agent says that it is ready (sd_notify)."""

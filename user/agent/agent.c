@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "agent/cluster.h"
 #include "agent/outside_wiring.h"
 #include "agent/rest.h"
 #include "agent/state_lock.h"
@@ -22,6 +23,7 @@
 
 #define SOURCE_MANIFESTS 0
 #define SOURCE_API 1
+#define SOURCE_CLUSTER 2
 #define SETTLE_RETRY_USEC (2 * 1000 * 1000ull)
 
 static uint64_t now_us(void)
@@ -77,7 +79,6 @@ static void begin_when_synced(struct bl_agent *agent)
 		return;
 	}
 	agent->taken_us = now_us();
-	bl_rest_resume_ends(agent);
 	begin(agent);
 }
 
@@ -253,10 +254,11 @@ static int make_loop(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot make an event loop: %s", strerror(-r)) : 0;
 }
 
-/* A dry run asks nobody anything. */
+/* A dry run asks nobody anything, and a cluster has kubelets. */
 static bool probes(const struct bl_agent *agent)
 {
-	return !agent->settings.config.no_probes && !agent->settings.config.dry_run;
+	return !agent->settings.config.no_probes && !agent->settings.config.dry_run &&
+	       !bl_cluster_is_followed(&agent->settings.config);
 }
 
 static int make_probing(struct bl_agent *agent, struct bl_err *err)
@@ -309,6 +311,7 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	config.problems = agent->problems;
 	config.node_name = bl_node_watch_facts(agent->node)->name;
 	config.probing = probes(agent);
+	config.read_only = bl_cluster_is_followed(&agent->settings.config);
 	r = bl_catalog_new(&config, &agent->catalog);
 	if (r >= 0)
 		r = bl_agent_make_balancing(agent);
@@ -458,6 +461,7 @@ static int make_dns(struct bl_agent *agent, struct bl_err *err)
 		.service_cidrs = config->service_cidrs,
 		.service_cidr_count = config->service_cidr_count,
 		.mark = bl_settings_datapath(&agent->settings).probe_mark,
+		.no_service = bl_cluster_is_followed(config),
 	};
 
 	/* Marks take a privilege that a dry run does without. */
@@ -471,12 +475,15 @@ static int start_sources(struct bl_agent *agent, struct bl_err *err)
 	const struct bl_source_handler handler = {
 		.deliver = on_deliver, .report = on_report, .userdata = agent};
 	_cleanup_free_ char *path = state_path(agent, "objects");
+	bool cluster = bl_cluster_is_followed(&agent->settings.config);
 	int r = path ? 0 : -ENOMEM;
 
+	if (r >= 0 && cluster)
+		r = bl_cluster_make_source(agent, &handler, &agent->sources[SOURCE_CLUSTER]);
 	if (r >= 0 && agent->settings.config.manifests)
 		r = bl_manifests_new(agent->settings.config.manifests, &handler,
 				     &agent->sources[SOURCE_MANIFESTS]);
-	if (r >= 0)
+	if (r >= 0 && !cluster)
 		r = bl_objects_new(path, &handler, &agent->sources[SOURCE_API]);
 	if (r < 0)
 		return bl_err_set(err, r, "no memory");
@@ -525,11 +532,15 @@ static int make_agent(struct bl_agent *agent, const struct bl_agent_config *conf
 		struct bl_outside_policy policy = bl_settings_outside(&agent->settings);
 
 		bl_node_watch_set_outside(agent->node, &policy);
+		bl_node_watch_set_slices_only(agent->node,
+					      bl_cluster_is_followed(&agent->settings.config));
 	}
 	if (r >= 0)
 		r = bl_state_lock(agent->settings.config.state_dir, true, &agent->lock_fd, err);
 	if (r >= 0)
 		r = make_loop(agent, err);
+	if (r >= 0)
+		r = bl_cluster_open(agent, err);
 	if (r >= 0)
 		r = make_objects(agent, err);
 	/* The socket before the datapath: who finds another agent there must not touch its maps. */
@@ -562,6 +573,7 @@ static void agent_done(struct bl_agent *agent)
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
+	bl_kube_client_free(agent->kube);
 	bl_health_check_free(agent->health_check);
 	bl_announcing_free(agent->announcing);
 	bl_balancing_free(agent->balancing);

@@ -65,6 +65,14 @@ struct bl_agent_dns_config {
 	size_t allow_count;
 };
 
+/* The cluster to follow instead of manifests; neither the first nor in_cluster: none. */
+struct bl_agent_cluster_config {
+	const char *kubeconfig; /* path */
+	const char *context;    /* NULL: the current one */
+	bool in_cluster;        /* as a pod's service account */
+	const char *server;     /* URL; NULL: as the kubeconfig or the pod's environment says */
+};
+
 struct bl_agent_config {
 	const char *manifests; /* folder to follow; NULL: none */
 	const char *node_name; /* NULL: the host name */
@@ -86,6 +94,7 @@ struct bl_agent_config {
 	struct bl_addr canary; /* loopback address of the canary; no family: 127.254.254.254 */
 	uint16_t canary_port;  /* 0: 9 */
 	struct bl_agent_dns_config dns;
+	struct bl_agent_cluster_config cluster;
 	bool dry_run;          /* the fake datapath: no root, nothing reaches the kernel */
 	bool no_refuse_bind;   /* programs may bind NodePorts */
 	bool no_remember_peer; /* getpeername of TCP shows the pod; see docs/decisions */

@@ -272,7 +272,8 @@ static int put_service(struct bl_agent_dns *dns, struct bl_err *err)
 	const struct bl_source_name name = {BL_KIND_SERVICE, BL_DNS_NAMESPACE, BL_DNS_SERVICE};
 	int r;
 
-	if (bl_store_find(dns->deps.store, BL_KIND_SERVICE, name.ns, name.name))
+	if (dns->deps.no_service ||
+	    bl_store_find(dns->deps.store, BL_KIND_SERVICE, name.ns, name.name))
 		return 0; /* ours, or the user's, which comes first */
 	r = bl_dns_make_service(dns->deps.service_cidrs, dns->deps.service_cidr_count, &service);
 	if (r < 0)

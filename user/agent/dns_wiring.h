@@ -29,6 +29,7 @@ struct bl_agent_dns_deps { /* all borrowed */
 	const struct bl_prefix *service_cidrs;
 	size_t service_cidr_count;
 	uint32_t mark;
+	bool no_service; /* addresses are given by somebody else: kube-dns is theirs */
 };
 
 struct bl_agent_dns;

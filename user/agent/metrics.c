@@ -140,5 +140,6 @@ void bl_metrics_reply(struct bl_agent *agent, struct bl_reply *reply)
 	add_sweeps(buf, stats);
 	bl_own_service_metrics(agent, buf);
 	bl_own_dns_metrics(agent, buf);
+	bl_own_cluster_metrics(agent, buf);
 	reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
 }

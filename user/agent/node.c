@@ -182,6 +182,11 @@ int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_cha
 		     : bl_node_watch_read(watch, err);
 }
 
+void bl_node_watch_set_slices_only(struct bl_node_watch *watch, bool slices_only)
+{
+	watch->facts.slices_only = slices_only;
+}
+
 void bl_node_watch_set_outside(struct bl_node_watch *watch, const struct bl_outside_policy *policy)
 {
 	watch->facts.outside = *policy;

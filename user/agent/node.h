@@ -30,6 +30,8 @@ int bl_node_watch_start(struct bl_node_watch *watch, sd_event *loop, bl_node_cha
 const struct bl_local_node *bl_node_watch_facts(const struct bl_node_watch *watch);
 /* How clients from outside are served; the networks in it are borrowed. */
 void bl_node_watch_set_outside(struct bl_node_watch *watch, const struct bl_outside_policy *policy);
+/* See struct bl_local_node. */
+void bl_node_watch_set_slices_only(struct bl_node_watch *watch, bool slices_only);
 /* Takes the zone from the Node object of our name; true when it changed. */
 bool bl_node_watch_set_zone(struct bl_node_watch *watch, const struct bl_store *store);
 

@@ -149,6 +149,13 @@ static int put_service(struct bl_reconcile *reconcile, const struct bl_service *
 	return r;
 }
 
+/* In a cluster the endpoints are the controllers' business. */
+static void derive(struct bl_reconcile *reconcile, const char *ns, const char *name)
+{
+	if (!bl_node_watch_facts(reconcile->config.node)->slices_only)
+		bl_derive_endpoints(reconcile->config.catalog, reconcile->config.store, ns, name);
+}
+
 /* One Service by name, which may be gone. True when it must be tried again. */
 static bool update_service(struct bl_reconcile *reconcile, const char *ns, const char *name,
 			   bool remove_only, struct bl_delta *delta)
@@ -162,12 +169,12 @@ static bool update_service(struct bl_reconcile *reconcile, const char *ns, const
 			reconcile->full = true;
 		note_refused(reconcile, ns, name, NULL);
 		note_affinity(reconcile, ns, name, NULL);
-		bl_derive_endpoints(reconcile->config.catalog, reconcile->config.store, ns, name);
+		derive(reconcile, ns, name);
 	}
 	if (!service || remove_only)
 		return false;
 	note_affinity(reconcile, ns, name, service);
-	bl_derive_endpoints(reconcile->config.catalog, reconcile->config.store, ns, name);
+	derive(reconcile, ns, name);
 	return put_service(reconcile, service, delta) < 0;
 }
 

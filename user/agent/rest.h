@@ -26,7 +26,6 @@ struct bl_rest_target {
 	enum bl_kind kind;
 	char ns[256];   /* "": all namespaces, or a kind without */
 	char name[256]; /* "": the collection */
-	bool is_status; /* its subresource `status` */
 };
 
 /* Answers of rest_read.c and rest_write.c. */
@@ -44,10 +43,6 @@ void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
 		   const struct bl_rest_target *target, struct bl_reply *reply);
 void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply);
-/* Goes on with namespaces whose end an earlier run began. */
-void bl_rest_resume_ends(struct bl_agent *agent);
-void bl_rest_delete_collection(struct bl_agent *agent, const struct bl_request *request,
-			       const struct bl_rest_target *target, struct bl_reply *reply);
 
 /* Answers of rest_documents.c: discovery and OpenAPI. False: the path is none of theirs. */
 bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);
@@ -78,6 +73,9 @@ struct json_object *bl_connections_json(struct bl_agent *agent, const char *ns, 
 					bool backends);
 void bl_own_service_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf);
+/* Of a source that follows kinds one by one; the caller's. */
+struct json_object *bl_own_source_kinds(const struct bl_source_info *info);
+void bl_own_cluster_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_probes(struct bl_agent *agent, const struct bl_request *request,
 		   struct bl_reply *reply);
 void bl_status_reply(struct bl_agent *agent, const struct bl_request *request,

@@ -216,6 +216,8 @@ static struct json_object *sources(const struct bl_agent *agent)
 		add_number(item, "files", info.files);
 		add_number(item, "objects", info.objects);
 		add_number(item, "problems", info.problems);
+		if (info.kind_count)
+			json_object_object_add(item, "kinds", bl_own_source_kinds(&info));
 		json_object_array_add(list, item);
 	}
 	return list;

@@ -26,9 +26,10 @@
 #include "agent/termination.h"
 #include "agent/watch.h"
 #include "datapath/datapath.h"
+#include "kube/client.h"
 #include "source/source.h"
 
-#define BL_AGENT_SOURCES 2 /* manifests, API */
+#define BL_AGENT_SOURCES 3 /* manifests, API, cluster */
 
 struct bl_agent {
 	struct bl_settings settings;
@@ -61,6 +62,7 @@ struct bl_agent {
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
 	sd_event_source *bookmarks;
+	struct bl_kube_client *kube; /* NULL: no cluster is followed */
 	struct bl_server *server;
 	struct bl_server *api_ports[BL_AGENT_API_LISTEN_MAX];       /* NULL: not asked for */
 	struct bl_server *health_ports[BL_AGENT_HEALTH_LISTEN_MAX]; /* likewise */

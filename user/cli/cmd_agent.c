@@ -172,6 +172,33 @@ static int read_ports(const struct bl_args *args, struct bl_agent_config *config
 	return r;
 }
 
+/* One of manifests and cluster decides what is in force. */
+static int read_cluster(const struct bl_args *args, struct bl_agent_config *config,
+			struct bl_err *err)
+{
+	struct bl_agent_cluster_config *cluster = &config->cluster;
+
+	config->manifests = bl_arg(args, "manifests");
+	cluster->kubeconfig = bl_arg(args, "kubeconfig");
+	cluster->context = bl_arg(args, "context");
+	cluster->in_cluster = bl_arg_flag(args, "in-cluster");
+	cluster->server = bl_arg(args, "api-server");
+	if (cluster->kubeconfig && cluster->in_cluster)
+		return bl_err_set(err, -EINVAL,
+				  "options '--kubeconfig' and '--in-cluster' exclude each other");
+	if (config->manifests && (cluster->kubeconfig || cluster->in_cluster))
+		return bl_err_set(err, -EINVAL,
+				  "option '--manifests' does not go with '%s': follow the cluster, "
+				  "or manifests",
+				  cluster->kubeconfig ? "--kubeconfig" : "--in-cluster");
+	if (cluster->context && !cluster->kubeconfig)
+		return bl_err_set(err, -EINVAL, "option '--context' needs '--kubeconfig'");
+	if (cluster->server && !cluster->kubeconfig && !cluster->in_cluster)
+		return bl_err_set(err, -EINVAL,
+				  "option '--api-server' needs '--kubeconfig' or '--in-cluster'");
+	return 0;
+}
+
 int bl_cmd_agent(struct bl_cli *cli)
 {
 	struct bl_agent_config config;
@@ -180,9 +207,9 @@ int bl_cmd_agent(struct bl_cli *cli)
 	if (read_config(cli, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
 	if (bl_read_dns_options(&cli->args, &config.dns, &err) < 0 ||
-	    read_ports(&cli->args, &config, &err) < 0)
+	    read_ports(&cli->args, &config, &err) < 0 ||
+	    read_cluster(&cli->args, &config, &err) < 0)
 		return bl_cli_usage(cli, "%s", err.text);
-	config.manifests = bl_arg(&cli->args, "manifests");
 	config.no_probes = bl_arg_flag(&cli->args, "no-probes");
 	config.cri_socket = bl_arg(&cli->args, "cri-socket");
 	return bl_agent_run(&config);

@@ -191,6 +191,26 @@ static void add_counts(struct json_object *status, struct bl_buf *ret)
 	}
 }
 
+/* A cluster's kinds, one by one. */
+static void add_kinds(struct json_object *source, struct bl_buf *ret)
+{
+	struct json_object *kinds = bl_json_at(source, "kinds");
+
+	for (size_t i = 0; i < bl_json_len(kinds); i++) {
+		struct json_object *kind = bl_json_item(kinds, i);
+		const char *problem = bl_json_str_or(kind, "problem", NULL);
+		int64_t last = bl_json_int(kind, "lastEventSeconds", -1);
+
+		bl_buf_addf(ret, "\t  %s: %s", bl_json_str_or(kind, "kind", "?"),
+			    bl_json_str_or(kind, "state", "?"));
+		if (last >= 0)
+			bl_buf_addf(ret, ", last heard of %" PRId64 " s ago", last);
+		if (!bl_json_bool(kind, "synced", false))
+			bl_buf_add_str(ret, ", NO WHOLE LIST YET");
+		bl_buf_addf(ret, "%s%s\n", problem ? ": " : "", problem ? problem : "");
+	}
+}
+
 static void add_sources(struct json_object *status, struct bl_buf *ret)
 {
 	struct json_object *sources = bl_json_at(status, "sources");
@@ -198,11 +218,14 @@ static void add_sources(struct json_object *status, struct bl_buf *ret)
 	for (size_t i = 0; i < bl_json_len(sources); i++) {
 		struct json_object *source = bl_json_item(sources, i);
 
-		bl_buf_addf(ret, "%s\t%s %s: %" PRId64 " objects of %" PRId64 " files, %s\n",
+		bl_buf_addf(ret, "%s\t%s %s: %" PRId64 " objects",
 			    i ? "" : "Sources:", bl_json_str_or(source, "name", "?"),
-			    bl_json_str_or(source, "path", ""), bl_json_int(source, "objects", 0),
-			    bl_json_int(source, "files", 0),
+			    bl_json_str_or(source, "path", ""), bl_json_int(source, "objects", 0));
+		if (!bl_json_at(source, "kinds"))
+			bl_buf_addf(ret, " of %" PRId64 " files", bl_json_int(source, "files", 0));
+		bl_buf_addf(ret, ", %s\n",
 			    bl_json_bool(source, "synced", false) ? "read" : "NOT READ YET");
+		add_kinds(source, ret);
 	}
 }
 

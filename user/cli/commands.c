@@ -86,6 +86,13 @@ static const struct bl_option dns_options[] = {
 
 static const struct bl_option run_options[] = {
 	{"manifests", 'm', BL_OPTION_STRING, "DIR", "folder of manifests to follow"},
+	{"kubeconfig", 0, BL_OPTION_STRING, "FILE",
+	 "follow the cluster of this kubeconfig's current context instead of manifests"},
+	{"context", 0, BL_OPTION_STRING, "NAME", "or of this context"},
+	{"in-cluster", 0, BL_OPTION_FLAG, NULL,
+	 "follow the cluster that this pod runs in, as its service account"},
+	{"api-server", 0, BL_OPTION_STRING, "URL",
+	 "address of the cluster's API server, so that its Service is not needed to reach it"},
 	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
 	{"no-probes", 0, BL_OPTION_FLAG, NULL,
 	 "do not probe the pods of this node: somebody else writes their conditions"},
@@ -218,9 +225,9 @@ const struct bl_command bl_commands[] = {
 		.name = "agent",
 		.args = "",
 		.help = "run the node agent",
-		.details = "Follows the manifests, keeps the maps up to date and serves the socket "
-			   "until it is\n"
-			   "told to end; connections go on without it.\n",
+		.details = "Follows the manifests, or a cluster, keeps the maps up to date and "
+			   "serves the socket\n"
+			   "until it is told to end; connections go on without it.\n",
 		.group = BL_GROUP_NODE,
 		.needs = BL_NEEDS_ROOT,
 		.tables = {run_options, bl_agent_options, dns_options, bl_client_options},

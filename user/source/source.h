@@ -25,7 +25,13 @@ struct bl_source_batch {
 	const struct bl_source_name *removals;
 	size_t removal_count;
 	bool full; /* with this batch the first full list is complete */
+	/* An API server has checked them and given them all that an object is given: they are to be
+	 * taken as they are. */
+	bool admitted;
 };
+
+/* What objects of a cluster have as their origin's file; compared by its address. */
+extern const char bl_source_cluster[];
 
 /* Callbacks may not free the source. */
 struct bl_source_handler {
@@ -35,15 +41,36 @@ struct bl_source_handler {
 	void (*report)(struct bl_source *source, const char *subject, const struct bl_diag *diag,
 		       void *userdata);
 	void *userdata;
+	/* The objects of a kind that are in force, whatever brought them; the array is the
+	 * caller's, and `ret_items` may be NULL. Only sources that do not keep their objects
+	 * themselves want it. */
+	int (*in_force)(struct bl_source *source, enum bl_kind kind,
+			const struct bl_object ***ret_items, size_t *ret_count, void *userdata);
+};
+
+#define BL_SOURCE_KINDS 4
+
+/* One of the kinds that a source follows one by one. */
+struct bl_source_kind {
+	enum bl_kind kind;
+	const char *state; /* "listing", "watching", "waiting" */
+	bool synced;
+	const char *problem;     /* borrowed; NULL: none */
+	uint64_t retry_ms;       /* until the next try; 0: none is due */
+	uint64_t last_event_ms;  /* since something came; UINT64_MAX: never */
+	uint64_t lists, watches; /* so far; of a list only when it was complete */
+	uint64_t events, retries, refused;
 };
 
 struct bl_source_info {
-	const char *name; /* "manifests", "api" */
-	const char *path;
-	bool synced; /* the first full list was delivered */
+	const char *name; /* "manifests", "api", "kubernetes" */
+	const char *path; /* or the server's URL */
+	bool synced;      /* the first full list was delivered */
 	size_t files;
 	size_t objects;
-	size_t problems; /* files with an error */
+	size_t problems; /* files, or kinds, with an error */
+	struct bl_source_kind kinds[BL_SOURCE_KINDS];
+	size_t kind_count; /* 0: it does not tell them apart */
 };
 
 struct bl_source_ops {
