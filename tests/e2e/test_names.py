@@ -207,3 +207,41 @@ def test_dns_policy_and_config_of_a_pod_are_what_its_commands_see(lab, node):
     assert merged[-1] == "options ndots:1"
     assert f"nameserver {DNS}" not in resolv_conf("of-the-node", dnsPolicy="Default")
     lab.publish("host.yaml", manifest.pod("host", node.name, node.addresses, host_network=True))
+
+
+NGINX = """
+daemon off; master_process off; user root; pid {folder}/pid; error_log {folder}/error.log info;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+    resolver {server} valid=1s ipv6=off; resolver_timeout 2s;
+    server {{
+        listen 7000;
+        location / {{ set $name set.default.svc.cluster.local; proxy_pass http://$name:8080; }}
+    }}
+}}
+"""
+
+
+def test_resolver_of_nginx_outlives_the_agent_and_follows_its_listener(lab, node):
+    """Its connected UDP socket stays open for as long as nginx runs."""
+    put_service(lab, "set", address="None")
+    until(addresses_of(*node.web), lambda: addresses(node.client, "set"))
+    proxy = node.add_pod("proxy", serve=False, ports=())
+    config = proxy.container.path("nginx.conf")
+    proxy.container.write("nginx.conf", NGINX.format(folder=proxy.container.folder, server=DNS))
+    proxy.start("nginx", "-c", config, "-e", f"{proxy.container.folder}/error.log")
+    address = proxy.addresses[0]
+    wait_for_answers(node.client, address, names(node.web), port=7000, count=24)
+    node.agent.kill()
+    node.start_agent(*node.agent.options)
+    node.web[0].publish(ready=False)
+    wait_for_answers(node.client, address, names(node.web[1:]), port=7000, timeout=8)
+    node.run("ip", "addr", "add", "10.244.0.1/32", "dev", "pods0")  # the first address is another
+    system.wait_until(lambda: "10.244.0.1" in node.beeline(
+        "get", "endpointslices", "-n", "kube-system").stdout, 5, 0.1, "the move of the listener")
+    node.web[0].publish()
+    node.web[1].publish(ready=False)
+    wait_for_answers(node.client, address, names(node.web[:1]), port=7000, timeout=8)
