@@ -152,8 +152,13 @@ static int put_service(struct bl_reconcile *reconcile, const struct bl_service *
 /* In a cluster the endpoints are the controllers' business. */
 static void derive(struct bl_reconcile *reconcile, const char *ns, const char *name)
 {
-	if (!bl_node_watch_facts(reconcile->config.node)->slices_only)
-		bl_derive_endpoints(reconcile->config.catalog, reconcile->config.store, ns, name);
+	const struct bl_reconcile_config *config = &reconcile->config;
+
+	if (bl_node_watch_facts(config->node)->slices_only)
+		return;
+	bl_derive_endpoints(config->catalog, config->store, ns, name);
+	if (config->slices)
+		bl_derive_slices(config->catalog, config->store, ns, name);
 }
 
 /* One Service by name, which may be gone. True when it must be tried again. */

@@ -33,6 +33,7 @@ struct bl_reconcile_config { /* all borrowed */
 	struct bl_plan *plan;
 	struct bl_datapath *datapath;
 	struct bl_canary_frontend canary;
+	bool slices; /* EndpointSlices are made for clients of the API, beside Endpoints */
 	/* Hears that the maps hold the plan for the first time. */
 	/* Some Service has session affinity, and none had: called before it is in force. NULL:
 	 * none. */

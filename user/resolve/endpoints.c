@@ -9,6 +9,7 @@
 #include "model/node.h"
 #include "resolve/pods.h"
 #include "resolve/resolve.h"
+#include "resolve/slices_object.h"
 
 #define LABEL_SKIP_MIRROR "endpointslice.kubernetes.io/skip-mirror"
 
@@ -262,6 +263,7 @@ static int add_slice_endpoint(struct gathering *gathering, const struct bl_endpo
 	if (!endpoint)
 		return -ENOMEM;
 	fill_ports(gathering, &slice->ports, ports);
+	endpoint->sliced = true;
 	endpoint->ready = from->ready != BL_FALSE;
 	endpoint->serving = from->serving == BL_UNSET ? endpoint->ready : from->serving == BL_TRUE;
 	endpoint->terminating = from->terminating == BL_TRUE;
@@ -305,12 +307,24 @@ static bool slice_speaks(const struct bl_endpoint_slice *slice, uint8_t family)
 	return false;
 }
 
+/* Slices that are made of the pods and Endpoints that are known here say nothing new, and it too
+ * late. */
+static bool is_made_of_the_rest(const struct gathering *gathering,
+				const struct bl_endpoint_slice *slice)
+{
+	const char *manager = bl_pairs_get(&slice->object.meta.labels, BL_LABEL_MANAGED_BY);
+	bool slices_only = gathering->node && gathering->node->slices_only;
+
+	return !slices_only && manager && strcmp(manager, BL_SLICES_MANAGER) == 0;
+}
+
 static int gather_slice(struct gathering *gathering, const struct bl_endpoint_slice *slice,
 			size_t pod_count)
 {
 	int r = 0;
 
-	if (bl_pairs_get(&slice->object.meta.labels, BL_LABEL_HEADLESS))
+	if (bl_pairs_get(&slice->object.meta.labels, BL_LABEL_HEADLESS) ||
+	    is_made_of_the_rest(gathering, slice))
 		return 0;
 	for (size_t i = 0; r == 0 && i < slice->endpoints.count; i++) {
 		const struct bl_slice_endpoint *endpoint = &slice->endpoints.items[i];

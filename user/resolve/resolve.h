@@ -126,6 +126,7 @@ struct bl_resolved_endpoint {
 	const char *pod;
 	const char *pod_uid;                 /* NULL: unknown */
 	bool selected;                       /* a pod that the selector finds */
+	bool sliced;                         /* an EndpointSlice brought it */
 	const struct bl_strings *hint_zones; /* NULL: no hints */
 	const struct bl_strings *hint_nodes;
 	/* Port number of each Service port, in the order of spec.ports, 0 where this endpoint has
