@@ -56,16 +56,17 @@ def beeline_binary():
 class Agent:
     """The agent of a node as a child process."""
 
-    def __init__(self, node, options):
+    def __init__(self, node, options, under=()):
         self.node = node
         self.options = options
+        self.under = under  # a command that runs it, with its arguments
         self.log = os.path.join(node.folder, "agent.log")
         self.child = None
 
     def argv(self):
         follows = "--kubeconfig" in self.options
         source = [] if follows else ["--manifests", self.node.lab.manifests]
-        return [beeline_binary(), "agent", *source, "--node-name", self.node.name,
+        return [*self.under, beeline_binary(), "agent", *source, "--node-name", self.node.name,
                 *self.node.place(), "--state-dir", self.node.state, "--socket", self.node.socket,
                 *self.options]
 
@@ -128,7 +129,6 @@ class Node(Member):
         self.state = os.path.join(self.folder, "state")
         self.socket = os.path.join(self.folder, "socket")
         self.pods = []
-        self.uplinks = {}  # device: its other end on the wire
         self.agent = None
         self.env = {
             "BEELINE_SOCKET": self.socket,
@@ -146,8 +146,8 @@ class Node(Member):
         """Options that say which node this is to commands that work without an agent."""
         return ["--cgroup", self.cgroup, "--bpffs", self.bpffs]
 
-    def start_agent(self, *options):
-        self.agent = Agent(self, options)
+    def start_agent(self, *options, under=()):
+        self.agent = Agent(self, options, under)
         self.agent.start()
         self.lab.journal.write(agent=self.name, options=options)
         if self.has_dns:
@@ -263,7 +263,7 @@ class Lab:
         self.members[member.name] = member
         self.journal.write(**member.describe())
 
-    def plug(self, netns, bridge_netns, bridge, addresses, bits, device="eth0", mac=None):
+    def plug(self, netns, bridge_netns, bridge, addresses, bits, device="eth0"):
         """Joins a namespace to a bridge in another by a pair of links; its end is `device`. Returns
         the name of the other end."""
         self.links += 1
@@ -271,25 +271,15 @@ class Lab:
         port = f"port{self.links}"
         system.ip(bridge_netns, f"link add {port} type veth peer name {device} netns {netns}",
                   f"link set {port} master {bridge} up")
-        system.ip(netns, f"link set {device} {f'address {mac}' if mac else ''} up", *(
+        system.ip(netns, f"link set {device} up", *(
             f"addr add {address}/{length} dev {device}{' nodad' if ':' in address else ''}"
             for address, length in zip(addresses, bits)))
         return port
 
     def replug(self, node):
         """Links a node that has no uplink to the wire."""
-        self.add_uplink(node, "eth0", node.addresses)
-
-    def add_uplink(self, node, device, addresses):
-        """The address of the hardware stays when a device is taken out and put back, as a card's
-        does: neighbours would go on for half a minute with one that nobody has any more."""
-        mac = f"02:62:6c:01:{int(device.removeprefix('eth')):02x}:{node.index:02x}"
-        port = self.plug(node.netns, self.wire, "br0", addresses, (24, 64), device, mac)
-        self.ready_for_xdp(node, device, port)
-        node.uplinks[device] = port
-        # Each answers for its own addresses alone, as administrators of two uplinks set it.
-        system.set_sysctls(node.netns, ipv4__conf__all__arp_ignore=1,
-                           ipv4__conf__all__arp_announce=2)
+        port = self.plug(node.netns, self.wire, "br0", node.addresses, (24, 64))
+        self.ready_for_xdp(node, "eth0", port)
 
     def ready_for_xdp(self, node, device, port):
         """Frames to the node's uplink are whole, as a network would bring them, and those that XDP
