@@ -113,6 +113,8 @@ def test_pod_has_a_root_folder_a_host_name_and_hosts_of_its_own(lab):
     assert second.run("test", "-e", "/only-here", check=False).returncode == 1
     assert not os.path.exists("/only-here")
     assert first.output("hostname") == first.name != os.uname().nodename
+    variables = {line.split("=")[0] for line in first.output("env").splitlines()}
+    assert variables <= {"PATH", "HOME", "TERM", "LANG", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_"}
     assert first.output("getent", "ahostsv4", first.name).split()[0] == first.addresses[0]
     first.stop()
     assert first.run("test", "-e", "/only-here", check=False).returncode == 1

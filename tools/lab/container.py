@@ -40,8 +40,11 @@ class Container:
             self.write("hostname", f"{name}\n")
 
     def environment(self):
-        """Variables of the Services that there were when the container was started."""
-        return dict(line.split("=", 1) for line in self.read("environment").splitlines())
+        """Its name, and variables of the Services that there were when it was started."""
+        lines = self.read("environment").splitlines()
+        if os.path.exists(self.path("hostname")):
+            lines.append(f"HOSTNAME={self.read('hostname').strip()}")
+        return dict(line.split("=", 1) for line in lines)
 
     @property
     def pid(self):

@@ -47,8 +47,10 @@ class Member:
             self.lab.children.append(child)
 
     def environment(self):
-        return {**os.environ, **self.env,
-                **(self.container.environment() if self.container else {})}
+        if self.container is None:
+            return {**os.environ, **self.env}
+        return {**{name: os.environ[name] for name in ("PATH", "HOME", "TERM", "LANG")
+                   if name in os.environ}, **self.env, **self.container.environment()}
 
     def run(self, *argv, check=True, text=None, timeout=20):
         return system.run(self.command(argv), text=text, check=check, timeout=timeout,
