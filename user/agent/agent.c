@@ -79,6 +79,7 @@ static void begin_when_synced(struct bl_agent *agent)
 		return;
 	}
 	agent->taken_us = now_us();
+	bl_rest_resume_ends(agent);
 	begin(agent);
 }
 

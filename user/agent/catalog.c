@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/admission.h"
+#include "agent/catalog_parts.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "model/codec.h"
@@ -14,13 +15,10 @@
 #include "source/objects.h"
 
 #define STATE_SUBJECT "state"
-
-struct bl_catalog {
-	struct bl_catalog_config config;
-	struct bl_map *own;            /* label -> anything: what the agent made */
-	struct bl_map *waiting;        /* label -> struct bl_object: refused, to be tried again */
-	struct bl_object_list pending; /* admitted, but their addresses are not on disk yet */
-};
+/* kubectl and the libraries of Kubernetes know these words. */
+#define CHANGED                                                                                    \
+	"Operation cannot be fulfilled on %s \"%s\": the object has been modified; please apply "  \
+	"your changes to the latest version and try again"
 
 int bl_catalog_new(const struct bl_catalog_config *config, struct bl_catalog **ret)
 {
@@ -65,6 +63,15 @@ const char *bl_catalog_label(const struct bl_source_name *name, char *buffer, si
 	(void)snprintf(buffer, size, "%s '%s%s%s'", bl_kind_info(name->kind)->singular,
 		       name->ns ? name->ns : "", name->ns ? "/" : "", name->name);
 	return buffer;
+}
+
+/* Nothing to write and nothing to tell: only times of writers may differ. */
+static bool changes_nothing(const struct bl_catalog *catalog, const struct bl_object *old,
+			    const struct bl_object *object)
+{
+	struct bl_source_name name = {object->kind, object->meta.ns, object->meta.name};
+
+	return old && !bl_catalog_is_own(catalog, &name) && bl_object_equal(old, object);
 }
 
 static struct bl_source_name name_of(const struct bl_object *object)
@@ -318,30 +325,6 @@ static void take_out(struct bl_catalog *catalog, const struct bl_source_name *na
 	(void)bl_store_delete(catalog->config.store, name->kind, name->ns, name->name);
 }
 
-static int check_namespace_empty(const struct bl_catalog *catalog, const char *ns,
-				 struct bl_err *err)
-{
-	if (!strcmp(ns, "default") || !strcmp(ns, "kube-system"))
-		return bl_err_set(err, -EACCES, "namespace '%s' cannot be deleted", ns);
-	for (int kind = 0; kind < BL_KIND_COUNT; kind++) {
-		_cleanup_free_ const struct bl_object **items = NULL;
-		size_t count = 0;
-		int r;
-
-		if (!bl_kind_info((enum bl_kind)kind)->namespaced)
-			continue;
-		r = bl_store_list(catalog->config.store, (enum bl_kind)kind, ns, &items, &count);
-		if (r < 0)
-			return r;
-		if (count)
-			return bl_err_set(err, -EBUSY,
-					  "namespace '%s' is not empty: it holds %zu %s; delete "
-					  "those first",
-					  ns, count, bl_kind_info((enum bl_kind)kind)->plural);
-	}
-	return 0;
-}
-
 /* An object left its manifest. */
 static void remove_one(struct bl_catalog *catalog, const struct bl_source_name *name)
 {
@@ -361,7 +344,8 @@ static void remove_one(struct bl_catalog *catalog, const struct bl_source_name *
 		return; /* its manifest never came into force */
 	take_out(catalog, name);
 	(void)restore_hidden(catalog, name); /* none, or a reported problem */
-	if (name->kind == BL_KIND_NAMESPACE && check_namespace_empty(catalog, name->name, NULL) < 0)
+	if (name->kind == BL_KIND_NAMESPACE &&
+	    bl_catalog_check_empty(catalog, name->name, NULL) < 0)
 		(void)ensure_namespace(catalog, name->name); /* no memory: the next object does */
 }
 
@@ -492,9 +476,8 @@ static int check_write(const struct bl_catalog *catalog, enum bl_write write,
 	char label[BL_CATALOG_LABEL];
 	int r;
 
-	bl_catalog_label(&name, label, sizeof(label));
 	if (catalog->config.read_only)
-		return refuse_write(label, err);
+		return refuse_write(bl_catalog_label(&name, label, sizeof(label)), err);
 	if (write == BL_WRITE_REPLACE && !old)
 		return bl_err_set(err, -ENOENT, "%s \"%s\" not found",
 				  bl_kind_info(name.kind)->plural, name.name);
@@ -506,19 +489,19 @@ static int check_write(const struct bl_catalog *catalog, enum bl_write write,
 	if (write == BL_WRITE_CREATE && old && !(own && name.kind == BL_KIND_NODE))
 		return bl_err_set(err, -EEXIST, "%s \"%s\" already exists",
 				  bl_kind_info(name.kind)->plural, name.name);
-	if (object->meta.ns &&
-	    !bl_store_find(catalog->config.store, BL_KIND_NAMESPACE, NULL, object->meta.ns))
-		return bl_err_set(err, -ENOENT, "namespaces \"%s\" not found", object->meta.ns);
+	r = write == BL_WRITE_CREATE ? bl_catalog_check_room(catalog, object, err) : 0;
+	if (r < 0)
+		return r;
 	if (write == BL_WRITE_REPLACE && object->meta.resource_version &&
 	    object->meta.resource_version != old->meta.resource_version)
-		return bl_err_set(err, -ESTALE,
-				  "%s has changed: its resourceVersion is %llu, not %llu; get it "
-				  "again and make the change there",
-				  label, (unsigned long long)old->meta.resource_version,
-				  (unsigned long long)object->meta.resource_version);
+		return bl_err_set(err, -ESTALE, CHANGED, bl_kind_info(name.kind)->plural,
+				  name.name);
 	if (write == BL_WRITE_REPLACE && object->meta.uid && old->meta.uid &&
 	    strcmp(object->meta.uid, old->meta.uid))
-		return bl_err_set(err, -ESTALE, "%s is another object by now: its uid is %s", label,
+		return bl_err_set(err, -ESTALE,
+				  "Operation cannot be fulfilled on %s \"%s\": the UID in the "
+				  "object (%.40s) does not match the UID in record (%s)",
+				  bl_kind_info(name.kind)->plural, name.name, object->meta.uid,
 				  old->meta.uid);
 	return 0;
 }
@@ -588,6 +571,8 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 		unadmit(catalog, object);
 		return 0;
 	}
+	if (changes_nothing(catalog, old, object))
+		return 0;
 	r = commit_write(catalog, object, err);
 	if (r < 0) {
 		unadmit(catalog, object);
@@ -620,16 +605,16 @@ static int check_remove(const struct bl_catalog *catalog, const struct bl_source
 	if (name->kind == BL_KIND_NODE && bl_catalog_is_own(catalog, name))
 		return bl_err_set(err, -EACCES, "%s is the one that this agent runs on", label);
 	if (resource_version && resource_version != old->meta.resource_version)
-		return bl_err_set(err, -ESTALE, "%s has changed: its resourceVersion is %llu",
-				  label, (unsigned long long)old->meta.resource_version);
-	return name->kind == BL_KIND_NAMESPACE ? check_namespace_empty(catalog, name->name, err)
+		return bl_err_set(err, -ESTALE, CHANGED, bl_kind_info(name->kind)->plural,
+				  name->name);
+	return name->kind == BL_KIND_NAMESPACE ? bl_catalog_check_empty(catalog, name->name, err)
 					       : 0;
 }
 
 int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *name,
 		      uint64_t resource_version, bool dry_run, struct bl_err *err)
 {
-	char label[BL_CATALOG_LABEL];
+	char label[BL_CATALOG_LABEL], ns[256] = "";
 	int r = check_remove(catalog, name, resource_version, err);
 
 	if (r < 0 || dry_run)
@@ -639,6 +624,8 @@ int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *n
 		if (r < 0)
 			return -EIO;
 	}
+	if (name->ns) /* which may be the object's own text */
+		(void)snprintf(ns, sizeof(ns), "%s", name->ns);
 	bl_catalog_label(name, label, sizeof(label));
 	stop_waiting(catalog, label);
 	disown(catalog, name);
@@ -646,5 +633,7 @@ int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *n
 	if (bl_map_count(catalog->waiting))
 		(void)retry_waiting(catalog); /* what fails goes on waiting */
 	(void)bl_catalog_settle(catalog);     /* reported as a problem of the state folder */
+	if (ns[0])
+		(void)bl_catalog_finish_end(catalog, ns, NULL); /* tried again at the next start */
 	return 0;
 }

@@ -54,6 +54,22 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *name,
 		      uint64_t resource_version, bool dry_run, struct bl_err *err);
 
+/* Objects of a kind, in a namespace or (NULL) in all, that came through the API, those that wait
+ * included. */
+int bl_catalog_list_of_users(const struct bl_catalog *catalog, enum bl_kind kind, const char *ns,
+			     struct bl_object_list *ret);
+
+/*
+ * A namespace ends in three steps: may it (errors as of bl_catalog_remove; `uid` "" and version 0:
+ * any)? From `begin` on nothing new is made in it; once what it holds is gone `finish` removes it,
+ * and does nothing before (every removal tries). `ret` is the namespace as it ends.
+ */
+int bl_catalog_check_end(const struct bl_catalog *catalog, const char *ns, const char *uid,
+			 uint64_t resource_version, struct bl_err *err);
+int bl_catalog_begin_end(struct bl_catalog *catalog, const char *ns, struct bl_object **ret,
+			 struct bl_err *err);
+int bl_catalog_finish_end(struct bl_catalog *catalog, const char *ns, struct bl_err *err);
+
 int bl_catalog_make_namespace(const char *ns, struct bl_object **ret);
 
 /* Objects that the agent makes. Put replaces only what the agent made before. */

@@ -9,6 +9,19 @@
 #include "resolve/endpoints_object.h"
 #include "resolve/slices_object.h"
 
+/* What we made once, and handed over when its Service lost the selector. Kubernetes' controller of
+ * Endpoints deletes it with the Service. */
+static bool was_given_away(const struct bl_store *store, const struct bl_source_name *name)
+{
+	const struct bl_object *object = bl_store_find(store, name->kind, name->ns, name->name);
+	const char *manager =
+		object && !object->origin.file
+			? bl_pairs_get(&object->meta.labels, BL_LABEL_ENDPOINTS_MANAGED_BY)
+			: NULL;
+
+	return manager && !strcmp(manager, BL_ENDPOINTS_MANAGER);
+}
+
 void bl_derive_endpoints(struct bl_catalog *catalog, const struct bl_store *store, const char *ns,
 			 const char *name)
 {
@@ -17,6 +30,11 @@ void bl_derive_endpoints(struct bl_catalog *catalog, const struct bl_store *stor
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	int r;
 
+	if (!service && !bl_catalog_is_own(catalog, &endpoints) &&
+	    was_given_away(store, &endpoints)) {
+		(void)bl_catalog_remove(catalog, &endpoints, 0, false, NULL);
+		return;
+	}
 	if (!service || bl_service_of(service)->spec.type == BL_SERVICE_EXTERNAL_NAME) {
 		bl_catalog_remove_own(catalog, &endpoints);
 		return;

@@ -8,6 +8,7 @@
 
 #include "agent/status_error.h"
 #include "model/codec.h"
+#include "model/schema.h"
 
 #define CORE "/api/v1"
 #define DISCOVERY_GROUP "discovery.k8s.io"
@@ -35,8 +36,8 @@ void bl_rest_error(struct bl_reply *reply, unsigned int code, const struct bl_re
 	if (target)
 		about = bl_rest_name(target);
 	reply->code = code;
-	bl_status_error(&reply->body, code, bl_status_reason(code), message, target ? &about : NULL,
-			NULL);
+	bl_status_error(&reply->body, code, bl_status_reason(code), message,
+			target ? &about : NULL);
 }
 
 void bl_rest_json(struct bl_reply *reply, unsigned int code, struct json_object *json)
@@ -118,7 +119,19 @@ static bool split_path(const char *path, char plural[static 256], struct bl_rest
 			path = rest;
 		}
 	}
-	return !*path || (next_part(&path, target->name, sizeof(target->name)) && !*path);
+	if (!*path)
+		return true;
+	if (!next_part(&path, target->name, sizeof(target->name)))
+		return false;
+	target->is_status = !strcmp(path, "/status");
+	return target->is_status || !*path;
+}
+
+static bool has_status(enum bl_kind kind)
+{
+	size_t hint = 0;
+
+	return bl_type_find(bl_type_of(kind), "status", strlen("status"), &hint);
 }
 
 static bool find_kind(const char *plural, bool discovery, struct bl_rest_target *target)
@@ -126,6 +139,8 @@ static bool find_kind(const char *plural, bool discovery, struct bl_rest_target 
 	bool namespaced;
 
 	if (!kind_of(plural, discovery, &target->kind))
+		return false;
+	if (target->is_status && !has_status(target->kind))
 		return false;
 	namespaced = bl_kind_info(target->kind)->namespaced;
 	/* An object of a namespaced kind is never addressed without its namespace. */
@@ -169,8 +184,11 @@ static void serve_collection(struct bl_agent *agent, const struct bl_request *re
 			bl_rest_list(agent, request, target, reply);
 	} else if (!strcmp(request->method, "POST") && (target->ns[0] || !namespaced)) {
 		bl_rest_create(agent, request, target, reply);
+	} else if (!strcmp(request->method, "DELETE") && (target->ns[0] || !namespaced)) {
+		bl_rest_delete_collection(agent, request, target, reply);
 	} else {
-		bl_rest_not_allowed(reply, target->ns[0] || !namespaced ? "GET, POST" : "GET");
+		bl_rest_not_allowed(reply,
+				    target->ns[0] || !namespaced ? "GET, POST, DELETE" : "GET");
 	}
 }
 
@@ -183,10 +201,11 @@ static void serve_object(struct bl_agent *agent, const struct bl_request *reques
 		bl_rest_replace(agent, request, target, reply);
 	else if (!strcmp(request->method, "PATCH"))
 		bl_rest_patch(agent, request, target, reply);
-	else if (!strcmp(request->method, "DELETE"))
+	else if (!strcmp(request->method, "DELETE") && !target->is_status)
 		bl_rest_delete(agent, request, target, reply);
 	else
-		bl_rest_not_allowed(reply, "GET, PUT, PATCH, DELETE");
+		bl_rest_not_allowed(reply, target->is_status ? "GET, PUT, PATCH"
+							     : "GET, PUT, PATCH, DELETE");
 }
 
 static void serve_livez(struct bl_reply *reply)
@@ -279,7 +298,8 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 		return false;
 	if (!split_path(path, plural, &target))
 		return false;
-	if (!discovery && !strcmp(plural, "events") && (target.ns[0] || !target.name[0])) {
+	if (!discovery && !strcmp(plural, "events") && !target.is_status &&
+	    (target.ns[0] || !target.name[0])) {
 		bl_rest_events(agent, request, target.ns, target.name, reply);
 		return true;
 	}

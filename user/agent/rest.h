@@ -26,6 +26,7 @@ struct bl_rest_target {
 	enum bl_kind kind;
 	char ns[256];   /* "": all namespaces, or a kind without */
 	char name[256]; /* "": the collection */
+	bool is_status; /* its subresource `status` */
 };
 
 /* Answers of rest_read.c and rest_write.c. */
@@ -43,6 +44,10 @@ void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
 		   const struct bl_rest_target *target, struct bl_reply *reply);
 void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply);
+/* Goes on with namespaces whose end an earlier run began. */
+void bl_rest_resume_ends(struct bl_agent *agent);
+void bl_rest_delete_collection(struct bl_agent *agent, const struct bl_request *request,
+			       const struct bl_rest_target *target, struct bl_reply *reply);
 
 /* Answers of rest_documents.c: discovery and OpenAPI. False: the path is none of theirs. */
 bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);

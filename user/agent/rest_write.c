@@ -1,383 +1,427 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "agent/rest.h"
+/* Create and replace, and what all writes have in common. */
+#include "agent/rest_write.h"
 
 #include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <sys/random.h>
 
-#include "agent/patch.h"
-#include "agent/status_error.h"
+#include "api/service_update.h"
+#include "api/shape.h"
 #include "model/codec.h"
 
-static bool has_type(const struct bl_request *request, const char *type)
-{
-	size_t len = strlen(type);
+BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
-	return !strncasecmp(request->content_type, type, len) &&
-	       (!request->content_type[len] || strchr("; ", request->content_type[len]));
+#define GENERATED_LENGTH 5u
+#define GENERATED_FROM 58u /* bytes of generateName that are used: 63 less the random ones */
+#define GENERATE_TRIES 8
+
+static struct json_object *member(struct json_object *json, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_is_type(json, json_type_object) &&
+			       json_object_object_get_ex(json, key, &value)
+		       ? value
+		       : NULL;
 }
 
-static bool is_dry_run(const struct bl_request *request)
+static const char *text_of(struct json_object *json, const char *key)
 {
-	const char *value = bl_request_query(request, "dryRun");
+	struct json_object *value = member(json, key);
 
-	return value && !strcmp(value, "All");
+	return json_object_is_type(value, json_type_string) && json_object_get_string_len(value)
+		       ? json_object_get_string(value)
+		       : NULL;
 }
 
-/* All that is wrong with the body, as causes. */
-static void reply_invalid(struct bl_reply *reply, const struct bl_rest_target *target,
-			  const struct bl_diag *diag)
+static bool fail(struct bl_rest_write *write, unsigned int code, const char *text)
 {
-	const struct bl_kind_info *info = bl_kind_info(target->kind);
-	struct bl_source_name about = bl_rest_name(target);
-	const char *first = "it is not valid";
-	char message[BL_ERR_TEXT];
-
-	for (size_t i = 0; i < diag->count; i++)
-		if (diag->problems[i].severity == BL_SEVERITY_ERROR) {
-			first = diag->problems[i].text;
-			break;
-		}
-	(void)snprintf(message, sizeof(message), "%s \"%s\" is invalid: %s", info->kind,
-		       target->name, first ? first : "it is not valid");
-	reply->code = 422;
-	bl_status_error(&reply->body, 422, bl_status_reason(422), message, &about, diag);
+	bl_rest_error(write->reply, code, &write->target, "%s", text);
+	return false;
 }
 
-/* Answers for what the catalog refused. */
-static void reply_refused(struct bl_reply *reply, const struct bl_rest_target *target, int code,
-			  const struct bl_diag *diag, const struct bl_err *err)
+/* The mapping `metadata`, made when there is none; NULL: it is something else. */
+static struct json_object *metadata_of(struct json_object *json)
 {
-	struct bl_source_name about = bl_rest_name(target);
-	unsigned int http = 500;
-	const char *reason;
+	struct json_object *meta = member(json, "metadata");
 
-	if (code == -EINVAL) {
-		reply_invalid(reply, target, diag);
-		return;
-	}
-	if (code == -ENOENT)
-		http = 404;
-	else if (code == -EEXIST || code == -ESTALE || code == -EBUSY)
-		http = 409;
-	else if (code == -EACCES)
-		http = 403;
-	reason = code == -EEXIST ? "AlreadyExists" : bl_status_reason(http);
-	reply->code = http;
-	bl_status_error(&reply->body, http, reason, err->text[0] ? err->text : strerror(-code),
-			&about, NULL);
-}
-
-/* A body without a namespace means the one of the path. False when it is no object at all. */
-static bool fill_namespace(struct json_object *json, const struct bl_rest_target *target)
-{
-	struct json_object *meta = NULL, *ns = NULL;
-
-	if (!json_object_object_get_ex(json, "metadata", &meta)) {
+	if (!meta) {
 		meta = json_object_new_object();
 		json_object_object_add(json, "metadata", meta);
 	}
-	if (!json_object_is_type(meta, json_type_object))
-		return false;
-	if (target->ns[0] &&
-	    (!json_object_object_get_ex(meta, "namespace", &ns) || !ns ||
-	     (json_object_is_type(ns, json_type_string) && !json_object_get_string_len(ns))))
+	return json_object_is_type(meta, json_type_object) ? meta : NULL;
+}
+
+/* Names */
+
+static bool is_taken(const struct bl_rest_write *write, const char *name)
+{
+	return bl_store_find(write->agent->store, write->target.kind,
+			     write->target.ns[0] ? write->target.ns : NULL, name);
+}
+
+/* A name of `generateName` and a random end, in which no words can appear. */
+static bool generate_name(struct bl_rest_write *write, struct json_object *meta)
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+	const char *prefix = text_of(meta, "generateName");
+	char name[GENERATED_FROM + GENERATED_LENGTH + 1];
+	uint8_t bytes[GENERATED_LENGTH];
+
+	for (int i = 0; i < GENERATE_TRIES; i++) {
+		int len = snprintf(name, GENERATED_FROM + 1, "%s", prefix);
+
+		if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+			return fail(write, 500, "cannot make a name: no random numbers");
+		if (len > (int)GENERATED_FROM)
+			len = GENERATED_FROM;
+		for (size_t b = 0; b < sizeof(bytes); b++)
+			name[len++] = letters[bytes[b] % (sizeof(letters) - 1)];
+		name[len] = '\0';
+		if (is_taken(write, name))
+			continue;
+		json_object_object_add(meta, "name", json_object_new_string(name));
+		return true;
+	}
+	return fail(write, 409, "every generated name is taken: try again");
+}
+
+static bool settle_names(struct bl_rest_write *write, struct json_object *meta)
+{
+	struct bl_rest_target *target = &write->target;
+	const char *ns = text_of(meta, "namespace"), *name = text_of(meta, "name");
+
+	if (!ns && target->ns[0])
 		json_object_object_add(meta, "namespace", json_object_new_string(target->ns));
+	else if (ns && target->ns[0] && strcmp(ns, target->ns) != 0)
+		return fail(write, 400,
+			    "the namespace of the provided object does not match the namespace "
+			    "sent on the request");
+	if (target->name[0] && !name && write->applies) {
+		json_object_object_add(meta, "name", json_object_new_string(target->name));
+	} else if (target->name[0] && (!name || strcmp(name, target->name) != 0)) {
+		bl_rest_error(write->reply, 400, target,
+			      "the name of the object (%.253s) does not match the name on the URL "
+			      "(%s)",
+			      name ? name : "", target->name);
+		return false;
+	}
+	if (!name && text_of(meta, "generateName") && !target->name[0] &&
+	    !generate_name(write, meta))
+		return false;
+	name = text_of(meta, "name");
+	(void)snprintf(target->name, sizeof(target->name), "%.253s", name ? name : "");
 	return true;
 }
 
-/* Another kind is told before what is wrong with it as such. */
-static int check_kind(struct json_object *json, enum bl_kind expected, struct bl_err *err)
+/* What the server says about an object, whatever the client sends. */
+static int settle_system_fields(const struct bl_rest_write *write, struct json_object *meta)
 {
-	struct json_object *kind = NULL;
-	const char *got;
+	static const char *const fields[] = {"creationTimestamp", "generation", "deletionTimestamp",
+					     "deletionGracePeriodSeconds"};
+	struct json_object *old = write->old_json ? member(write->old_json, "metadata") : NULL;
 
-	if (!json_object_object_get_ex(json, "kind", &kind) ||
-	    !json_object_is_type(kind, json_type_string))
-		return 0; /* the decoder's to tell */
-	got = json_object_get_string(kind);
-	if (!strcmp(got, bl_kind_info(expected)->kind))
-		return 0;
-	return bl_err_set(err, -EINVAL, "the body is a %.60s, the path is for %s", got,
-			  bl_kind_info(expected)->plural);
-}
+	json_object_object_del(meta, "selfLink");
+	if (!old)
+		json_object_object_del(meta, "uid");
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		struct json_object *value = old ? member(old, fields[i]) : NULL;
 
-static int decode_json(const struct bl_request *request, const struct bl_rest_target *target,
-		       struct bl_object **ret, struct bl_diag *diag, struct bl_err *err)
-{
-	struct json_object *json = NULL;
-	int r = bl_json_parse(request->body, request->body_len, &json, err);
-
-	if (r < 0)
-		return r;
-	/* What is no object there the decoder names by its field. */
-	(void)fill_namespace(json, target);
-	r = check_kind(json, target->kind, err);
-	if (r >= 0)
-		r = bl_decode_json_tree(NULL, json, 0, ret, diag);
-	json_object_put(json);
-	return r;
-}
-
-static int decode_yaml(const struct bl_request *request, const struct bl_rest_target *target,
-		       struct bl_object **ret, struct bl_diag *diag, struct bl_err *err)
-{
-	_cleanup_(bl_object_list_done) struct bl_object_list list = {0};
-	struct bl_object *object;
-	int r = bl_decode("body", request->body, request->body_len, &bl_limits_default, 0, &list,
-			  diag);
-
-	if (r < 0)
-		return r;
-	if (list.count != 1)
-		return bl_err_set(err, -EINVAL, "the body holds %zu objects, expected one",
-				  list.count);
-	object = list.items[0];
-	if (target->ns[0] && object->meta.ns == bl_default_namespace) {
-		object->meta.ns = bl_arena_strdup(object->arena, target->ns);
-		if (!object->meta.ns)
+		json_object_object_del(meta, fields[i]);
+		if (value && json_object_object_add(meta, fields[i], json_object_get(value)) < 0)
 			return -ENOMEM;
 	}
-	*ret = bl_object_ref(object);
 	return 0;
 }
 
-static bool same(const char *a, const char *b)
+static bool check_version(struct bl_rest_write *write, struct json_object *meta)
 {
-	return !strcmp(a ? a : "", b ? b : "");
+	const char *version = text_of(meta, "resourceVersion");
+
+	if (!version || !strcmp(version, "0"))
+		return true;
+	if (!write->old)
+		return fail(write, 400, "resourceVersion must not be set on objects to be created");
+	if (strspn(version, "0123456789") != strlen(version))
+		return fail(write, 400, "metadata.resourceVersion is no number");
+	return true;
 }
 
-/* The object of the body, which must be the one of the path. NULL: answered. `target` gets the
- * name when the path has none. */
-static struct bl_object *read_body(const struct bl_request *request, struct bl_rest_target *target,
-				   struct bl_reply *reply)
+/* Entries that the client sends take the place of those before: that is how kubectl hands fields
+ * over. What cannot be read counts as not sent; `[{}]` starts over. */
+static int settle_managers(struct bl_rest_write *write, struct json_object *meta)
+{
+	struct json_object *sent = member(meta, "managedFields"), *entries = NULL;
+	int r = 0;
+
+	if (json_object_is_type(sent, json_type_array) && json_object_array_length(sent) > 0) {
+		struct json_object *first = json_object_array_get_idx(sent, 0);
+
+		if (json_object_array_length(sent) == 1 &&
+		    json_object_is_type(first, json_type_object) &&
+		    json_object_object_length(first) == 0) {
+			json_object_put(TAKE_PTR(write->managers));
+		} else {
+			r = bl_managed_read(sent, &entries, NULL);
+			if (r == 0) {
+				json_object_put(write->managers);
+				write->managers = entries;
+			}
+		}
+	}
+	json_object_object_del(meta, "managedFields");
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Status */
+
+/* A write to `/status` changes nothing else. */
+static int only_status(const struct bl_rest_write *write, struct json_object **json)
+{
+	_cleanup_(json_object_put) struct json_object *sent = *json;
+	const char *version = text_of(member(sent, "metadata"), "resourceVersion");
+	struct json_object *managed = member(member(sent, "metadata"), "managedFields");
+	struct json_object *copy = NULL, *status = member(sent, "status");
+
+	*json = NULL;
+	if (json_object_deep_copy(write->old_json, &copy, NULL) < 0)
+		return -ENOMEM;
+	*json = copy;
+	json_object_object_del(copy, "status");
+	if (status && json_object_object_add(copy, "status", json_object_get(status)) < 0)
+		return -ENOMEM;
+	if (managed && json_object_object_add(member(copy, "metadata"), "managedFields",
+					      json_object_get(managed)) < 0)
+		return -ENOMEM;
+	if (version && json_object_object_add(member(copy, "metadata"), "resourceVersion",
+					      json_object_new_string(version)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A manifest without a status says nothing about it. A Namespace is there as soon as it is made. */
+static int keep_status(const struct bl_rest_write *write, struct json_object *json)
+{
+	struct json_object *old = write->old_json ? member(write->old_json, "status") : NULL;
+	struct json_object *made;
+
+	if (member(json, "status"))
+		return 0;
+	if (!old && write->target.kind == BL_KIND_NAMESPACE) {
+		made = json_object_new_object();
+		json_object_object_add(made, "phase", json_object_new_string("Active"));
+		return json_object_object_add(json, "status", made);
+	}
+	return old ? json_object_object_add(json, "status", json_object_get(old)) : 0;
+}
+
+/* Takes what the client sent to what it stands for. False: answered. */
+static bool prepare(struct bl_rest_write *write, struct json_object **json)
+{
+	struct json_object *meta;
+	int r = 0;
+
+	if (write->target.is_status && write->old_json)
+		r = only_status(write, json);
+	meta = r == 0 ? metadata_of(*json) : NULL;
+	if (r == 0 && !meta)
+		return fail(write, 400, "'metadata' is no mapping");
+	if (r == 0 && (!settle_names(write, meta) || !check_version(write, meta)))
+		return false;
+	if (r == 0)
+		r = settle_system_fields(write, meta);
+	if (r == 0)
+		r = settle_managers(write, meta);
+	if (r == 0 && !write->target.is_status)
+		r = keep_status(write, *json);
+	if (r == 0 && write->old_json && write->target.kind == BL_KIND_SERVICE)
+		r = bl_service_follow_update(write->old_json, *json);
+	return r == 0 || fail(write, 500, "no memory for the object");
+}
+
+/* Fields that nobody knows */
+
+/* "service 'a/b': unknown field 'spec.x' (did you mean 'y'?)": from 'unknown' on; NULL: another. */
+static const char *unknown_field(const struct bl_problem *problem)
+{
+	const char *at = problem->severity == BL_SEVERITY_WARNING && problem->field && problem->text
+				 ? strstr(problem->text, "unknown field '")
+				 : NULL;
+
+	return at && !strncmp(at + strlen("unknown field '"), problem->field,
+			      strlen(problem->field))
+		       ? at
+		       : NULL;
+}
+
+static bool answer_unknown(struct bl_rest_write *write, const struct bl_diag *diag)
+{
+	const struct bl_kind_info *info = bl_kind_info(write->target.kind);
+	_cleanup_(bl_buf_done) struct bl_buf list = {0};
+
+	for (size_t i = 0; i < diag->count; i++) {
+		const char *text = unknown_field(&diag->problems[i]);
+		const char *hint = text ? strstr(text, " (did you mean") : NULL;
+
+		if (!text || write->validation == BL_VALIDATION_IGNORE)
+			continue;
+		if (write->validation == BL_VALIDATION_WARN)
+			bl_reply_warn(write->reply, "unknown field \"%s\"%s",
+				      diag->problems[i].field, hint ? hint : "");
+		else
+			bl_buf_addf(&list, "%sunknown field \"%s\"%s", list.len ? ", " : "",
+				    diag->problems[i].field, hint ? hint : "");
+	}
+	if (!list.len)
+		return true;
+	bl_rest_error(write->reply, 400, NULL,
+		      "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
+		      info->kind, info->api_version, info->kind, list.data);
+	return false;
+}
+
+/* NULL: answered. */
+static struct bl_object *decode(struct bl_rest_write *write, struct json_object *json)
 {
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	struct bl_diag diag = BL_DIAG_INIT;
-	struct bl_err err = {0};
-	bool yaml = has_type(request, "application/yaml") ||
-		    has_type(request, "application/x-yaml") || has_type(request, "text/yaml");
-	int r;
+	int r = bl_decode_json_tree(NULL, json, BL_DECODE_WARN_UNKNOWN, &object, &diag);
+	bool good = false;
 
-	if (!yaml && request->content_type[0] && !has_type(request, "application/json")) {
-		bl_rest_error(
-			reply, 415, target,
-			"the body is '%.80s'; application/json and application/yaml are taken",
-			request->content_type);
-		return NULL;
-	}
-	r = yaml ? decode_yaml(request, target, &object, &diag, &err)
-		 : decode_json(request, target, &object, &diag, &err);
 	if (r == -ENOMEM)
-		bl_rest_error(reply, 500, target, "no memory for the object");
-	else if (r < 0 && diag.error_count)
-		reply_invalid(reply, target, &diag);
+		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");
 	else if (r < 0)
-		bl_rest_error(reply, r == -E2BIG ? 413 : 400, target, "%s",
-			      err.text[0] ? err.text : "the body is beyond a limit");
-	else if (object->kind != target->kind)
-		bl_rest_error(reply, 400, target, "the body is a %s, the path is for %s",
-			      bl_kind_info(object->kind)->kind, bl_kind_info(target->kind)->plural);
-	else if (!same(object->meta.ns, target->ns))
-		bl_rest_error(reply, 400, target,
-			      "the namespace of the object is '%s', the one of the path is '%s'",
-			      object->meta.ns ? object->meta.ns : "", target->ns);
-	else if (target->name[0] && !same(object->meta.name, target->name))
-		bl_rest_error(reply, 400, target,
-			      "the name of the object is '%s', the one of the path is '%s'",
-			      object->meta.name, target->name);
+		bl_rest_invalid(write->reply, &write->target, &diag, json);
 	else
-		r = 1;
+		good = answer_unknown(write, &diag);
 	bl_diag_done(&diag);
-	if (r != 1)
-		return NULL;
-	(void)snprintf(target->name, sizeof(target->name), "%s", object->meta.name);
-	return TAKE_PTR(object);
+	return good ? TAKE_PTR(object) : NULL;
 }
 
-static void write_object(struct bl_agent *agent, const struct bl_request *request,
-			 const struct bl_rest_target *target, enum bl_write write,
-			 struct bl_object *object, struct bl_reply *reply)
+/* What the server counts */
+
+static bool is_of_spec(const char *key)
+{
+	static const char *const others[] = {"apiVersion", "kind", "metadata", "status"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(key, others[i]))
+			return false;
+	return true;
+}
+
+static bool same_spec(struct json_object *a, struct json_object *b)
+{
+	json_object_object_foreach(a, key, value)
+	{
+		if (is_of_spec(key) && !bl_json_same(value, member(b, key)))
+			return false;
+	}
+	return true;
+}
+
+static int settle_books(struct bl_rest_write *write, struct bl_object *object,
+			struct json_object *full, struct json_object *managers)
+{
+	_cleanup_(json_object_put) struct json_object *entries = json_object_get(managers);
+	const struct bl_manager who = bl_rest_manager(write);
+	const struct bl_meta *old = write->old ? &write->old->meta : NULL;
+	int r = 0;
+
+	object->meta.generation = old ? old->generation : 1;
+	if (old && (!same_spec(full, write->old_json) || !same_spec(write->old_json, full)))
+		object->meta.generation++;
+	if (!managers)
+		r = bl_managed_update(object->kind, write->old_json, full, write->managers, &who,
+				      &entries);
+	if (r < 0 || !entries)
+		return r;
+	object->meta.managed_fields = bl_arena_strdup(
+		object->arena,
+		json_object_to_json_string_ext(entries, JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE));
+	return object->meta.managed_fields ? 0 : -ENOMEM;
+}
+
+static void answer_written(struct bl_rest_write *write, struct bl_object *object, unsigned int code)
+{
+	const struct bl_object *stored = NULL;
+
+	if (!write->dry_run)
+		stored = bl_store_find(write->agent->store, object->kind, object->meta.ns,
+				       object->meta.name);
+	bl_rest_object(write->reply, code, stored ? stored : object);
+}
+
+static void write_object(struct bl_rest_write *write, struct bl_object *object,
+			 struct json_object *full)
 {
 	struct bl_diag diag = BL_DIAG_INIT;
 	struct bl_err err = {0};
-	int r = bl_catalog_write(agent->catalog, write, object, is_dry_run(request), &diag, &err);
+	bool is_new = !write->old;
+	uint64_t version = write->old ? write->old->meta.resource_version : 0;
+	int r = bl_catalog_write(write->agent->catalog, is_new ? BL_WRITE_CREATE : BL_WRITE_REPLACE,
+				 object, write->dry_run, &diag, &err);
 
-	if (r < 0)
-		reply_refused(reply, target, r, &diag, &err);
-	else
-		bl_rest_object(reply, write == BL_WRITE_CREATE ? 201 : 200, object);
+	/* The old object may be gone from here on. */
+	write->old = NULL;
+	if (r < 0) {
+		bl_rest_refused(write->reply, &write->target, r, &diag, full, &err);
+	} else {
+		if (write->dry_run)
+			object->meta.resource_version = version;
+		answer_written(write, object, is_new ? 201 : 200);
+	}
 	bl_diag_done(&diag);
+}
+
+void bl_rest_put(struct bl_rest_write *write, struct json_object *json,
+		 struct json_object *managers)
+{
+	_cleanup_(json_object_put) struct json_object *entries = managers;
+	_cleanup_(json_object_put) struct json_object *full = NULL;
+	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
+	struct json_object *wanted = json;
+
+	if (prepare(write, &wanted))
+		object = decode(write, wanted);
+	json_object_put(wanted);
+	if (!object)
+		return;
+	if (bl_encode_json(object, &full) < 0 || settle_books(write, object, full, entries) < 0)
+		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");
+	else
+		write_object(write, object, full);
 }
 
 void bl_rest_create(struct bl_agent *agent, const struct bl_request *request,
 		    const struct bl_rest_target *target, struct bl_reply *reply)
 {
-	struct bl_rest_target named = *target;
-	_cleanup_(bl_object_unref) struct bl_object *object = read_body(request, &named, reply);
+	_cleanup_(bl_rest_write_done) struct bl_rest_write write;
+	struct json_object *json;
 
-	if (!object)
+	if (!bl_rest_write_begin(&write, agent, request, target, reply))
 		return;
-	if (object->meta.resource_version)
-		bl_rest_error(reply, 400, &named,
-			      "resourceVersion must not be set on objects to be created");
-	else
-		write_object(agent, request, &named, BL_WRITE_CREATE, object, reply);
+	json = bl_rest_read_body(&write);
+	if (json)
+		bl_rest_put(&write, json, NULL);
 }
 
 void bl_rest_replace(struct bl_agent *agent, const struct bl_request *request,
 		     const struct bl_rest_target *target, struct bl_reply *reply)
 {
-	struct bl_rest_target named = *target;
-	_cleanup_(bl_object_unref) struct bl_object *object = read_body(request, &named, reply);
-
-	if (object)
-		write_object(agent, request, &named, BL_WRITE_REPLACE, object, reply);
-}
-
-/* The object in force with the patch on top. NULL: answered. */
-static struct json_object *patched(const struct bl_object *old, const struct bl_request *request,
-				   const struct bl_rest_target *target, struct bl_reply *reply)
-{
-	struct json_object *json = NULL, *patch = NULL, *merged = NULL;
-	struct bl_err err = {0};
-	int r;
-
-	if (bl_json_parse(request->body, request->body_len, &patch, &err) < 0) {
-		bl_rest_error(reply, 400, target, "%s", err.text);
-		return NULL;
-	}
-	if (!has_type(request, "application/merge-patch+json") &&
-	    !bl_json_touches_only_labels(patch)) {
-		bl_rest_error(reply, 415, target,
-			      "a strategic merge patch may change labels and annotations only; "
-			      "send application/merge-patch+json");
-	} else {
-		r = bl_encode_json(old, &json);
-		if (r >= 0)
-			r = bl_json_merge_patch(json, patch, &merged);
-		if (r >= 0 && target->kind == BL_KIND_SERVICE)
-			r = bl_json_follow_service_type(json, merged);
-		if (r == -E2BIG)
-			bl_rest_error(reply, 413, target, "the patch is nested too deeply");
-		else if (r < 0)
-			bl_rest_error(reply, 500, target, "no memory for the object");
-	}
-	json_object_put(json);
-	json_object_put(patch);
-	return merged;
-}
-
-void bl_rest_patch(struct bl_agent *agent, const struct bl_request *request,
-		   const struct bl_rest_target *target, struct bl_reply *reply)
-{
-	const struct bl_object *old = bl_store_find(
-		agent->store, target->kind, target->ns[0] ? target->ns : NULL, target->name);
-	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
-	struct bl_diag diag = BL_DIAG_INIT;
+	_cleanup_(bl_rest_write_done) struct bl_rest_write write;
 	struct json_object *json;
 
-	if (!has_type(request, "application/merge-patch+json") &&
-	    !has_type(request, "application/strategic-merge-patch+json")) {
-		bl_rest_error(
-			reply, 415, target,
-			"a patch of type '%.80s' is not taken; application/merge-patch+json is",
-			request->content_type);
+	if (!bl_rest_write_begin(&write, agent, request, target, reply))
 		return;
+	json = bl_rest_read_body(&write);
+	if (json && !write.old) {
+		json_object_put(json);
+		bl_rest_not_found(reply, target);
+	} else if (json) {
+		bl_rest_put(&write, json, NULL);
 	}
-	if (!old) {
-		bl_rest_error(reply, 404, target, "%s \"%s\" not found",
-			      bl_kind_info(target->kind)->plural, target->name);
-		return;
-	}
-	json = patched(old, request, target, reply);
-	if (!json)
-		return;
-	if (bl_decode_json_tree(NULL, json, 0, &object, &diag) < 0)
-		reply_invalid(reply, target, &diag);
-	else if (object->kind != target->kind || !same(object->meta.name, target->name) ||
-		 !same(object->meta.ns, target->ns))
-		bl_rest_error(reply, 400, target,
-			      "a patch cannot change kind, name or namespace of an object");
-	else
-		write_object(agent, request, target, BL_WRITE_REPLACE, object, reply);
-	json_object_put(json);
-	bl_diag_done(&diag);
-}
-
-/* DeleteOptions: preconditions and the grace period (-1: not given) count, the rest has no meaning
- * here. */
-static bool read_options(const struct bl_request *request, uint64_t *ret_version,
-			 int64_t *ret_grace_s, struct bl_err *err)
-{
-	const char *grace = bl_request_query(request, "gracePeriodSeconds");
-	struct json_object *seconds = NULL;
-	struct json_object *json = NULL, *conditions = NULL, *version = NULL;
-	const char *text = NULL;
-	char *end = NULL;
-
-	*ret_version = 0;
-	*ret_grace_s = grace && grace[0] ? strtoll(grace, NULL, 10) : -1;
-	if (!request->body_len)
-		return true;
-	if (bl_json_parse(request->body, request->body_len, &json, err) < 0)
-		return false;
-	if (json_object_object_get_ex(json, "preconditions", &conditions) &&
-	    json_object_object_get_ex(conditions, "resourceVersion", &version))
-		text = json_object_get_string(version);
-	if (text)
-		*ret_version = strtoull(text, &end, 10);
-	if (text && (!text[0] || *end))
-		(void)bl_err_set(err, -EINVAL, "preconditions.resourceVersion is no number");
-	if (json_object_object_get_ex(json, "gracePeriodSeconds", &seconds) && seconds)
-		*ret_grace_s = json_object_get_int64(seconds);
-	json_object_put(json);
-	return !err->code;
-}
-
-/* Is this a pod that ends first? Then that is the answer. */
-static bool begin_to_end(struct bl_agent *agent, const struct bl_request *request,
-			 const struct bl_rest_target *target, const struct bl_object *pod,
-			 int64_t grace_s, struct bl_reply *reply)
-{
-	_cleanup_(bl_object_unref) struct bl_object *marked = NULL;
-	struct bl_err err = {0};
-	int r;
-
-	if (!agent->termination || !pod || is_dry_run(request) || !bl_termination_applies(pod))
-		return false;
-	r = bl_termination_begin(agent->termination, pod, grace_s, &marked, &err);
-	if (r < 0)
-		reply_refused(reply, target, r, NULL, &err);
-	else if (r == 0)
-		bl_rest_object(reply, 200, marked);
-	return r <= 0;
-}
-
-void bl_rest_delete(struct bl_agent *agent, const struct bl_request *request,
-		    const struct bl_rest_target *target, struct bl_reply *reply)
-{
-	struct bl_source_name name = bl_rest_name(target);
-	const struct bl_object *object = bl_store_find(agent->store, name.kind, name.ns, name.name);
-	char uid[64] = "";
-	struct bl_err err = {0};
-	uint64_t version;
-	int64_t grace_s;
-	int r;
-
-	if (!read_options(request, &version, &grace_s, &err)) {
-		bl_rest_error(reply, 400, target, "%s", err.text);
-		return;
-	}
-	if (object && (!version || version == object->meta.resource_version) &&
-	    begin_to_end(agent, request, target, object, grace_s, reply))
-		return;
-	if (object && object->meta.uid)
-		(void)snprintf(uid, sizeof(uid), "%s", object->meta.uid);
-	r = bl_catalog_remove(agent->catalog, &name, version, is_dry_run(request), &err);
-	if (r < 0)
-		reply_refused(reply, target, r, NULL, &err);
-	else
-		bl_status_success(&reply->body, &name, uid[0] ? uid : NULL);
-	bl_agent_put_own(agent); /* the Node may have been the user's version of our own */
 }

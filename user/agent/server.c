@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "agent/listen.h"
@@ -13,6 +14,8 @@
 #define CONNECTION_TIMEOUT_S 30u
 #define CONNECTION_MEMORY (64u << 10)
 #define STREAM_CHUNK (32u << 10)
+#define WARNING_TEXT 512
+#define WARNINGS_MAX (4u << 10) /* bytes; further ones are not sent */
 
 struct bl_server {
 	sd_event *loop; /* borrowed */
@@ -57,6 +60,23 @@ const char *bl_request_header(const struct bl_request *request, const char *name
 	return request->connection
 		       ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
 		       : NULL;
+}
+
+void bl_reply_warn(struct bl_reply *reply, const char *format, ...)
+{
+	char text[WARNING_TEXT];
+	va_list args;
+
+	if (reply->warnings.len > WARNINGS_MAX)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	bl_buf_add_str(&reply->warnings, "299 - \"");
+	for (const char *at = text; *at; at++)
+		bl_buf_addf(&reply->warnings, *at == '"' || *at == '\\' ? "\\%c" : "%c",
+			    (unsigned char)*at < ' ' ? ' ' : *at);
+	bl_buf_add(&reply->warnings, "\"", 2); /* with the zero byte */
 }
 
 /* The library says when it wants to be called again without any event. */
@@ -233,6 +253,14 @@ static struct MHD_Response *body_response(struct bl_reply *reply)
 	return response;
 }
 
+static void add_warnings(struct MHD_Response *response, const struct bl_reply *reply)
+{
+	for (size_t at = 0; !reply->warnings.failed && at < reply->warnings.len;
+	     at += strlen(reply->warnings.data + at) + 1)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_WARNING,
+					      reply->warnings.data + at);
+}
+
 static enum MHD_Result send_reply(struct bl_server *server, struct MHD_Connection *connection,
 				  struct bl_reply *reply)
 {
@@ -249,6 +277,7 @@ static enum MHD_Result send_reply(struct bl_server *server, struct MHD_Connectio
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, reply->etag);
 	if (reply->allow)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow);
+	add_warnings(response, reply);
 	result = MHD_queue_response(connection, reply->code, response);
 	MHD_destroy_response(response);
 	return result;
@@ -314,15 +343,15 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 		bl_status_error(&reply.body, 403, bl_status_reason(403),
 				"this port is not for web pages: no Origin is taken, and no Host "
 				"but localhost and addresses",
-				NULL, NULL);
+				NULL);
 	} else if (pending->too_large) {
 		reply.code = 413;
 		bl_status_error(&reply.body, 413, bl_status_reason(413),
-				"the body has more than 3 MiB", NULL, NULL);
+				"the body has more than 3 MiB", NULL);
 	} else if (pending->body.failed) {
 		reply.code = 500;
 		bl_status_error(&reply.body, 500, bl_status_reason(500), "no memory for the body",
-				NULL, NULL);
+				NULL);
 	} else {
 		server->handle(&request, &reply, server->userdata);
 	}
@@ -330,11 +359,12 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 		bl_buf_done(&reply.body);
 		reply.body = (struct bl_buf){0};
 		reply.code = 500;
-		bl_status_error(&reply.body, 500, bl_status_reason(500), "no memory", NULL, NULL);
+		bl_status_error(&reply.body, 500, bl_status_reason(500), "no memory", NULL);
 	}
 	shorten(&request, &reply);
 	result = send_reply(server, connection, &reply);
 	bl_buf_done(&reply.body);
+	bl_buf_done(&reply.warnings);
 	return result;
 }
 

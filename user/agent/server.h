@@ -40,7 +40,11 @@ struct bl_reply {
 	struct bl_buf body;
 	struct bl_watcher *watcher; /* a stream instead of a body; taken by the server */
 	unsigned int timeout_s;     /* of the stream; 0: none */
+	struct bl_buf warnings;     /* values of `Warning` headers, a zero byte behind each */
 };
+/* Adds a `Warning: 299 - "..."` header, which kubectl shows (RFC 7234, 5.5). */
+void bl_reply_warn(struct bl_reply *reply, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 typedef void bl_request_fn(const struct bl_request *request, struct bl_reply *reply,
 			   void *userdata);

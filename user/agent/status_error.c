@@ -4,6 +4,8 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 static void add_string(struct json_object *json, const char *key, const char *value)
 {
 	if (value)
@@ -39,39 +41,29 @@ const char *bl_status_reason(unsigned int code)
 	return "Unknown";
 }
 
-static struct json_object *causes_of(const struct bl_diag *diag)
+/* Of the group's resources, "discovery.k8s.io"; NULL: the core group. */
+static char *group_of(enum bl_kind kind)
 {
-	struct json_object *causes = json_object_new_array();
+	const char *version = bl_kind_info(kind)->api_version, *slash = strchr(version, '/');
 
-	for (size_t i = 0; i < diag->count; i++) {
-		const struct bl_problem *problem = &diag->problems[i];
-		struct json_object *cause;
-
-		if (problem->severity != BL_SEVERITY_ERROR)
-			continue;
-		cause = json_object_new_object();
-		add_string(cause, "reason", "FieldValueInvalid");
-		add_string(cause, "message", problem->text);
-		add_string(cause, "field", problem->field);
-		json_object_array_add(causes, cause);
-	}
-	return causes;
+	return slash ? strndup(version, (size_t)(slash - version)) : NULL;
 }
 
-static struct json_object *details_of(const struct bl_source_name *about, const char *uid,
-				      const struct bl_diag *diag)
+/* Takes `causes`. */
+static struct json_object *details_of(const struct bl_source_name *about, const char *kind,
+				      const char *uid, struct json_object *causes)
 {
 	struct json_object *details = json_object_new_object();
+	_cleanup_free_ char *group = about ? group_of(about->kind) : NULL;
 
 	if (about) {
-		add_string(details, "name", about->name);
-		if (!strcmp(bl_kind_info(about->kind)->api_version, "discovery.k8s.io/v1"))
-			add_string(details, "group", "discovery.k8s.io");
-		add_string(details, "kind", bl_kind_info(about->kind)->plural);
+		add_string(details, "name", about->name && about->name[0] ? about->name : NULL);
+		add_string(details, "group", group);
+		add_string(details, "kind", kind ? kind : bl_kind_info(about->kind)->plural);
 		add_string(details, "uid", uid);
 	}
-	if (diag && diag->count)
-		json_object_object_add(details, "causes", causes_of(diag));
+	if (causes)
+		json_object_object_add(details, "causes", causes);
 	return details;
 }
 
@@ -93,23 +85,30 @@ static struct json_object *status_object(const char *status)
 	return json;
 }
 
-void bl_status_error(struct bl_buf *buf, unsigned int code, const char *reason, const char *message,
-		     const struct bl_source_name *about, const struct bl_diag *diag)
+void bl_status_details(struct bl_buf *buf, unsigned int code, const char *reason,
+		       const char *message, const struct bl_source_name *about, const char *kind,
+		       struct json_object *causes)
 {
 	struct json_object *json = status_object("Failure");
 
 	add_string(json, "message", message);
 	add_string(json, "reason", reason);
-	if (about || (diag && diag->count))
-		json_object_object_add(json, "details", details_of(about, NULL, diag));
+	if (about || causes)
+		json_object_object_add(json, "details", details_of(about, kind, NULL, causes));
 	json_object_object_add(json, "code", json_object_new_int((int)code));
 	write_status(buf, json);
+}
+
+void bl_status_error(struct bl_buf *buf, unsigned int code, const char *reason, const char *message,
+		     const struct bl_source_name *about)
+{
+	bl_status_details(buf, code, reason, message, about, NULL, NULL);
 }
 
 void bl_status_success(struct bl_buf *buf, const struct bl_source_name *about, const char *uid)
 {
 	struct json_object *json = status_object("Success");
 
-	json_object_object_add(json, "details", details_of(about, uid, NULL));
+	json_object_object_add(json, "details", details_of(about, NULL, uid, NULL));
 	write_status(buf, json);
 }

@@ -317,7 +317,7 @@ static void add_expired(struct bl_buf *buf)
 {
 	bl_buf_add_str(buf, "{\"type\":\"ERROR\",\"object\":");
 	bl_status_error(buf, 410, "Expired",
-			"too old resource version, or too slow a reader; list again", NULL, NULL);
+			"too old resource version, or too slow a reader; list again", NULL);
 	bl_buf_add_str(buf, "}\n");
 }
 

@@ -8,8 +8,8 @@
 #include "api/resources.h"
 #include "base/cleanup.h"
 
-static const char *const all_verbs[] = {"create", "delete", "get",  "list",
-					"patch",  "update", "watch"};
+static const char *const all_verbs[] = {"create", "delete", "deletecollection", "get",
+					"list",   "patch",  "update",           "watch"};
 static const char *const read_verbs[] = {"get", "list"};
 
 static struct json_object *strings(const char *const *items, size_t count)

@@ -172,8 +172,9 @@ static struct json_object *value_schema(const struct types *types, const struct 
 		name_of(types, field->sub, name);
 		return list_of(ref(dialect, name));
 	case BL_FIELD_KEPT:
-	case BL_FIELD_DROPPED:
 		return kept(field);
+	case BL_FIELD_MANAGED:
+		return list_of(plain("object", NULL));
 	}
 	return json_object_new_object();
 }
@@ -218,13 +219,12 @@ static struct json_object *field_schema(const struct types *types, const struct 
 					const struct bl_openapi_dialect *dialect)
 {
 	struct json_object *json = value_schema(types, field, dialect);
-	bool is_unused = field->type == BL_FIELD_KEPT || field->type == BL_FIELD_DROPPED;
 
 	bl_json_set_str(json, "description",
-			field->help                       ? field->help
-			: field->type == BL_FIELD_DROPPED ? "accepted and not kept"
-			: is_unused ? "kept as it was given, without any effect here"
-				    : NULL);
+			field->help ? field->help
+			: field->type == BL_FIELD_KEPT
+				? "kept as it was given, without any effect here"
+				: NULL);
 	add_strategy(json, field);
 	return json;
 }

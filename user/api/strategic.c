@@ -13,6 +13,7 @@
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 #define DEEPEST 64
+#define PAIRS_MAX (16u << 20) /* of items that a merge of two lists may compare */
 #define DELETE_FROM "$deleteFromPrimitiveList/"
 #define SET_ORDER "$setElementOrder/"
 
@@ -266,6 +267,12 @@ static int merge_list(struct merging *merging, struct bl_shape shape, struct jso
 
 	if (!list)
 		return -ENOMEM;
+	if (key && (json_object_array_length(patch) +
+		    1) * (keeps ? json_object_array_length(old) + json_object_array_length(patch)
+				: json_object_array_length(patch)) >
+			   PAIRS_MAX)
+		return bl_err_set(merging->err, -E2BIG, "the list '%s' is too long to be merged",
+				  shape.field->name);
 	for (size_t i = 0; keeps && i < json_object_array_length(old); i++)
 		if (append(list, json_object_get(json_object_array_get_idx(old, i))) < 0)
 			return -ENOMEM;

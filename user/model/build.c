@@ -80,11 +80,11 @@ static size_t size_of_additions(const struct bl_object *object)
 }
 
 /* Decodes again, now that the size is known, into an arena with nothing to spare. */
-static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size,
+static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size, bool managed,
 		       const struct bl_report *report, struct bl_object **ret)
 {
 	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct bl_decoder decoder = {.lenient = true};
+	struct bl_decoder decoder = {.lenient = true, .keeps_managed = managed};
 	struct bl_object *object = NULL;
 	int r;
 
@@ -110,7 +110,11 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 		     unsigned int flags, struct bl_report *report, struct bl_object **ret)
 {
 	bool lenient = flags & BL_DECODE_LENIENT;
-	struct bl_decoder decoder = {.arena = scratch, .report = report, .lenient = lenient};
+	struct bl_decoder decoder = {.arena = scratch,
+				     .report = report,
+				     .lenient = lenient,
+				     .forgives_unknown = flags & BL_DECODE_WARN_UNKNOWN,
+				     .keeps_managed = flags & BL_DECODE_MANAGED};
 	struct bl_object *object = NULL;
 	int r;
 
@@ -126,8 +130,8 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 		bl_check_fail(report, "metadata.name", "the object has no name");
 	if (report->errors > 0)
 		return -EINVAL;
-	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object), report,
-			   ret);
+	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object),
+			   flags & BL_DECODE_MANAGED, report, ret);
 }
 
 /* Kinds */
@@ -288,7 +292,8 @@ int bl_object_clone(const struct bl_object *object, struct bl_object **ret)
 	r = bl_tree_from_json(trees, json, &budget, &tree, NULL);
 	if (r < 0)
 		return r;
-	r = build_sized(object->kind, tree, 2 * bl_type_of(object->kind)->size, &report, &copy);
+	r = build_sized(object->kind, tree, 2 * bl_type_of(object->kind)->size, true, &report,
+			&copy);
 	if (r < 0)
 		return r;
 	copy->origin.line = object->origin.line;

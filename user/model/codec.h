@@ -32,6 +32,10 @@ enum bl_decode_flag {
 	/* The text may hold kinds that beeline does not know; each is named in a warning and
 	 * skipped. Without it they are errors. */
 	BL_DECODE_SKIP_UNKNOWN_KINDS = 1u << 1,
+	/* Unknown fields are named in warnings and let go, instead of being errors. */
+	BL_DECODE_WARN_UNKNOWN = 1u << 2,
+	/* metadata.managedFields is kept. */
+	BL_DECODE_MANAGED = 1u << 3,
 };
 
 /*

@@ -353,6 +353,23 @@ static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void 
 	return true;
 }
 
+static bool take_managed(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			 const struct bl_tree *tree, const struct bl_path *path)
+{
+	const char **target = bl_field_at(field, base);
+
+	if (!decoder->keeps_managed)
+		return true;
+	if (tree->type != BL_TREE_LIST)
+		return mismatch(decoder, path, tree, "a list");
+	decoder->scratch.len = 0;
+	bl_tree_to_json_text(tree, &decoder->scratch);
+	if (decoder->scratch.failed)
+		return out_of_memory(decoder);
+	*target = bl_arena_strndup(decoder->arena, decoder->scratch.data, decoder->scratch.len);
+	return *target ? true : out_of_memory(decoder);
+}
+
 static bool decode_field(struct bl_decoder *decoder, const struct bl_field *field, void *base,
 			 const struct bl_tree *tree, const struct bl_path *path)
 {
@@ -389,8 +406,8 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 		return take_optional(decoder, field, base, tree, path);
 	case BL_FIELD_KEPT:
 		return keep(decoder, field, base, tree);
-	case BL_FIELD_DROPPED:
-		return true;
+	case BL_FIELD_MANAGED:
+		return take_managed(decoder, field, base, tree, path);
 	}
 	return false;
 }
@@ -408,9 +425,11 @@ static bool unknown_field(struct bl_decoder *decoder, const struct bl_type *type
 	for (size_t i = 0; i < type->count; i++)
 		bl_suggest_try(&suggest, type->fields[i].name);
 	bl_path_format(&at, field);
-	bl_report_add(decoder->report, BL_SEVERITY_ERROR, BL_PLACE_KEY, field,
-		      "unknown field '%s'%s%s%s", field, suggest.best ? " (did you mean '" : "",
-		      suggest.best ? suggest.best : "", suggest.best ? "'?)" : "");
+	bl_report_add(decoder->report,
+		      decoder->forgives_unknown ? BL_SEVERITY_WARNING : BL_SEVERITY_ERROR,
+		      BL_PLACE_KEY, field, "unknown field '%s'%s%s%s", field,
+		      suggest.best ? " (did you mean '" : "", suggest.best ? suggest.best : "",
+		      suggest.best ? "'?)" : "");
 	return false;
 }
 

@@ -10,6 +10,8 @@ struct bl_decoder {
 	struct bl_arena *arena;
 	struct bl_report *report; /* NULL: the tree is known to be good */
 	bool lenient;
+	bool forgives_unknown;      /* unknown fields are warnings */
+	bool keeps_managed;         /* metadata.managedFields stays */
 	const struct bl_kept *kept; /* grows */
 	const char *recent[64];     /* texts in the arena, by their hash */
 	int failure;                /* -ENOMEM */

@@ -249,8 +249,11 @@ static int encode_field(const struct bl_kept *kept, const struct bl_field *field
 		return encode_optional(kept, field, *(const void *const *)at, ret);
 	case BL_FIELD_KEPT:
 		return encode_kept(kept, field, base, ret);
-	case BL_FIELD_DROPPED:
-		return 0;
+	case BL_FIELD_MANAGED: {
+		const char *text = *(const char *const *)at;
+
+		return text ? made(json_tokener_parse(text), ret) : 0;
+	}
 	}
 	return 0;
 }

@@ -75,6 +75,7 @@ static bool same_field(const struct bl_field *field, const struct side *a, const
 
 	switch ((enum bl_field_type)field->type) {
 	case BL_FIELD_STRING:
+	case BL_FIELD_MANAGED:
 		return same_text(*(const char *const *)left, *(const char *const *)right);
 	case BL_FIELD_INT:
 	case BL_FIELD_BOOL:
@@ -107,7 +108,6 @@ static bool same_field(const struct bl_field *field, const struct side *a, const
 	case BL_FIELD_KEPT:
 		return same_text(kept_text(a, field), kept_text(b, field));
 	case BL_FIELD_VERSION:
-	case BL_FIELD_DROPPED:
 		return true;
 	}
 	return false;

@@ -32,7 +32,7 @@ static const char *type_word(const struct bl_field *field)
 	case BL_FIELD_OPTIONAL:
 		return "mapping";
 	case BL_FIELD_KEPT:
-	case BL_FIELD_DROPPED:
+	case BL_FIELD_MANAGED:
 		return "any";
 	}
 	return "any";
@@ -58,7 +58,7 @@ int bl_field_help(enum bl_kind kind, const char *path, struct bl_field_help *ret
 		.type = field ? type_word(field) : "mapping",
 		.required = field && field->required,
 		.is_used =
-			!field || (field->type != BL_FIELD_KEPT && field->type != BL_FIELD_DROPPED),
+			!field || (field->type != BL_FIELD_KEPT && field->type != BL_FIELD_MANAGED),
 		.help = field && field->help ? field->help : "",
 	};
 	return 0;

@@ -73,6 +73,7 @@ struct bl_meta {
 	struct bl_pairs labels;
 	struct bl_pairs annotations;
 	struct bl_owners owners;
+	const char *managed_fields; /* JSON text of a list; NULL: not kept */
 };
 
 /* What decoding fills in: an object whose `ns` is this very text names no namespace itself. */

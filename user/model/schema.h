@@ -28,7 +28,7 @@ enum bl_field_type {
 	BL_FIELD_LIST,          /* {items, count} of the struct of `sub` */
 	BL_FIELD_KEPT,          /* known but not used: kept as text */
 	BL_FIELD_OPTIONAL,      /* pointer to the struct of `sub`; NULL: not given */
-	BL_FIELD_DROPPED,       /* known and let go */
+	BL_FIELD_MANAGED, /* const char *: a list as JSON text, let go unless it is asked for */
 };
 
 struct bl_enum_name {

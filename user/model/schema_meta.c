@@ -66,8 +66,9 @@ static const struct bl_field meta_fields[] = {
 	 .sub = &type_owner, .merge_key = "uid", .list_keys = "uid",
 	 .help = "objects that this one belongs to"},
 	{BL_NAME("finalizers"), .type = BL_FIELD_KEPT, .merge_key = "", .list_keys = ""},
-	/* The book-keeping of server-side apply is larger than all the rest and of no use here. */
-	{BL_NAME("managedFields"), .type = BL_FIELD_DROPPED},
+	/* Larger than all the rest, and of use only where objects are written. */
+	{BL_NAME("managedFields"), .type = BL_FIELD_MANAGED, BL_AT(struct bl_meta, managed_fields),
+	 .help = "who gave which fields, kept by the server for applies"},
 };
 
 const struct bl_type bl_type_meta = {

@@ -120,8 +120,8 @@ static int decode_one(const char *path, const struct bl_source_name *name, struc
 				    strerror(-r));
 		return r;
 	}
-	r = bl_decode(path, text.data ? text.data : "", text.len, &bl_limits_default, 0, &list,
-		      diag);
+	r = bl_decode(path, text.data ? text.data : "", text.len, &bl_limits_default,
+		      BL_DECODE_MANAGED, &list, diag);
 	if (r < 0)
 		return r;
 	object = list.count == 1 ? list.items[0] : NULL;

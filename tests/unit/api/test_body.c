@@ -4,10 +4,11 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "agent/patch.h"
+#include "api/body.h"
+#include "api/service_update.h"
 #include "base/cleanup.h"
 
-Test(patch, only_one_whole_json_object_is_taken)
+Test(body, only_one_whole_json_object_is_taken)
 {
 	static const struct {
 		const char *text;
@@ -22,7 +23,7 @@ Test(patch, only_one_whole_json_object_is_taken)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct json_object *json = NULL;
 		struct bl_err err = {0};
-		int r = bl_json_parse(rows[i].text, strlen(rows[i].text), &json, &err);
+		int r = bl_body_json(rows[i].text, strlen(rows[i].text), false, &json, &err);
 
 		cr_expect_eq(r, rows[i].good ? 0 : -EINVAL, "'%s' gave %d %s", rows[i].text, r,
 			     err.text);
@@ -32,7 +33,7 @@ Test(patch, only_one_whole_json_object_is_taken)
 	}
 }
 
-Test(patch, depth_is_bounded)
+Test(body, depth_is_bounded)
 {
 	struct json_object *json = NULL;
 	char text[2048];
@@ -40,30 +41,37 @@ Test(patch, depth_is_bounded)
 
 	for (int i = 0; i < 200; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "{\"a\":");
-	cr_assert_eq(bl_json_parse(text, used, &json, NULL), -EINVAL);
+	cr_assert_eq(bl_body_json(text, used, false, &json, NULL), -EINVAL);
 }
 
-Test(patch, strategic_patches_may_touch_labels_only)
+Test(body, yaml_is_taken_as_json_is)
 {
 	static const struct {
 		const char *text;
-		bool yes;
+		const char *json; /* NULL: refused */
 	} rows[] = {
-		{"{}", true},
-		{"{\"metadata\":{\"labels\":{\"a\":null},\"annotations\":{}}}", true},
-		{"{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\"}}",
-		 true},
-		{"{\"spec\":{}}", false},
-		{"{\"metadata\":{\"finalizers\":[]}}", false},
-		{"{\"metadata\":[]}", false},
-		{"{\"$patch\":\"delete\"}", false},
+		{"a: 1\nb: [x, {c: null}]\n", "{\"a\":1,\"b\":[\"x\",{\"c\":null}]}"},
+		{"---\na: yes\n", "{\"a\":true}"},
+		{"{\"a\": \"b\"}", "{\"a\":\"b\"}"},
+		{"a: 1\n---\nb: 2\n", NULL},
+		{"", NULL},
+		{"- a\n", NULL},
+		{"a: 1\na: 2\n", NULL},
+		{"a: [1\n", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct json_object *json = NULL;
+		struct bl_err err = {0};
+		int r = bl_body_yaml(rows[i].text, strlen(rows[i].text), &json, &err);
 
-		cr_assert_eq(bl_json_parse(rows[i].text, strlen(rows[i].text), &json, NULL), 0);
-		cr_expect_eq(bl_json_touches_only_labels(json), rows[i].yes, "%s", rows[i].text);
+		cr_expect_eq(r, rows[i].json ? 0 : -EINVAL, "'%s' gave %d %s", rows[i].text, r,
+			     err.text);
+		if (rows[i].json)
+			cr_expect_str_eq(
+				json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+				rows[i].json);
+		cr_expect_eq(err.text[0] != '\0', !rows[i].json);
 		json_object_put(json);
 	}
 }
@@ -86,7 +94,7 @@ static struct json_object *spec_of(const char *text)
 	return json;
 }
 
-Test(patch, fields_that_go_with_the_type_of_a_service_follow_it)
+Test(body, fields_that_go_with_the_type_of_a_service_follow_it)
 {
 	static const struct {
 		const char *old, *now, *expected;
@@ -113,7 +121,16 @@ Test(patch, fields_that_go_with_the_type_of_a_service_follow_it)
 		 "{'type':'ClusterIP','clusterIP':'10.96.0.6','clusterIPs':['10.96.0.6','fd00::5']"
 		 "}"},
 		{"{'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5']}",
-		 "{'clusterIPs':['10.96.0.5']}", "{}"},
+		 "{'clusterIPs':['10.96.0.5']}",
+		 "{'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5']}"},
+		/* what was chosen stays where the new version does not say */
+		{"{'type':'NodePort'," HAD "}",
+		 "{'type':'NodePort','ports':[{'port':81},{'port':80},{'port':80,'protocol':'UDP'}]"
+		 "}",
+		 "{'type':'NodePort','clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5','fd00::5'],"
+		 "'ipFamilies':['IPv4','IPv6'],"
+		 "'ports':[{'port':81},{'port':80,'nodePort':30001},{'port':80,'protocol':'UDP'}]"
+		 "}"},
 		{"{'clusterIP':'10.96.0.5','clusterIPs':['10.96.0.5']}",
 		 "{'clusterIP':7,'clusterIPs':['10.96.0.5']}", "{'clusterIP':7}"},
 	};
@@ -122,7 +139,7 @@ Test(patch, fields_that_go_with_the_type_of_a_service_follow_it)
 		struct json_object *old = spec_of(rows[i].old), *now = spec_of(rows[i].now);
 		struct json_object *expected = spec_of(rows[i].expected);
 
-		cr_assert_eq(bl_json_follow_service_type(old, now), 0);
+		cr_assert_eq(bl_service_follow_update(old, now), 0);
 		cr_expect(json_object_equal(now, expected), "row %zu: %s", i,
 			  json_object_to_json_string(now));
 		json_object_put(old);

@@ -1,78 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "agent/patch.h"
+#include "api/service_update.h"
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <limits.h>
+#include <stdbool.h>
 #include <string.h>
-
-#define DEPTH_MAX 64
-
-int bl_json_parse(const char *text, size_t len, struct json_object **ret, struct bl_err *err)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
-	enum json_tokener_error error;
-	struct json_object *json;
-	size_t end;
-
-	if (!tokener)
-		return -ENOMEM;
-	/* Strict also means that nothing may follow, but it does not see a text that just ends. */
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	json = json_tokener_parse_ex(tokener, text, len > INT_MAX ? INT_MAX : (int)len);
-	error = json_tokener_get_error(tokener);
-	end = json_tokener_get_parse_end(tokener);
-	json_tokener_free(tokener);
-	while (json && end < len && strchr(" \t\r\n", text[end]))
-		end++;
-	if (!json || end < len || !json_object_is_type(json, json_type_object)) {
-		json_object_put(json);
-		if (error == json_tokener_continue)
-			return bl_err_set(err, -EINVAL, "the JSON text ends too early");
-		if (error != json_tokener_success)
-			return bl_err_set(err, -EINVAL, "the body is no JSON: %s at byte %zu",
-					  json_tokener_error_desc(error), end);
-		return bl_err_set(err, -EINVAL, "the body is not one JSON object");
-	}
-	*ret = json;
-	return 0;
-}
-
-static bool among(const char *key, const char *const *names)
-{
-	for (; *names; names++)
-		if (!strcmp(key, *names))
-			return true;
-	return false;
-}
-
-bool bl_json_touches_only_labels(struct json_object *patch)
-{
-	static const char *const top[] = {"apiVersion", "kind", "metadata", NULL};
-	static const char *const inside[] = {"labels",    "annotations",     "name",
-					     "namespace", "resourceVersion", NULL};
-	struct json_object *meta = NULL;
-
-	json_object_object_foreach(patch, key, value)
-	{
-		(void)value;
-		if (!among(key, top))
-			return false;
-	}
-	if (!json_object_object_get_ex(patch, "metadata", &meta))
-		return true;
-	if (!json_object_is_type(meta, json_type_object))
-		return false;
-	{
-		json_object_object_foreach(meta, name, field)
-		{
-			(void)field;
-			if (!among(name, inside))
-				return false;
-		}
-	}
-	return true;
-}
 
 static struct json_object *field(struct json_object *json, const char *key)
 {
@@ -149,7 +81,72 @@ static void drop_node_ports(struct json_object *old, struct json_object *now)
 			       json_object_array_get_idx(after, i), keys);
 }
 
-int bl_json_follow_service_type(struct json_object *old, struct json_object *now)
+/* What was chosen for a field that the new version does not give. */
+static int keep_chosen(struct json_object *old, struct json_object *now, const char *key)
+{
+	struct json_object *before = field(old, key), *after = field(now, key);
+
+	if (!before || after)
+		return 0;
+	if (json_object_object_add(now, key, json_object_get(before)) == 0)
+		return 0;
+	json_object_put(before);
+	return -ENOMEM;
+}
+
+static bool is_same_port(struct json_object *a, struct json_object *b)
+{
+	return json_object_equal(field(a, "port"), field(b, "port")) &&
+	       !strcmp(text_of(a, "protocol", "TCP"), text_of(b, "protocol", "TCP"));
+}
+
+static int keep_node_ports(struct json_object *old, struct json_object *now)
+{
+	struct json_object *before = field(old, "ports"), *after = field(now, "ports");
+	int r = 0;
+
+	if (!json_object_is_type(before, json_type_array) ||
+	    !json_object_is_type(after, json_type_array))
+		return 0;
+	for (size_t i = 0; r == 0 && i < json_object_array_length(after); i++) {
+		struct json_object *port = json_object_array_get_idx(after, i);
+
+		for (size_t j = 0; r == 0 && json_object_is_type(port, json_type_object) &&
+				   j < json_object_array_length(before);
+		     j++)
+			if (is_same_port(port, json_object_array_get_idx(before, j)))
+				r = keep_chosen(json_object_array_get_idx(before, j), port,
+						"nodePort");
+	}
+	return r;
+}
+
+static int keep_allocated(struct json_object *old, struct json_object *now, const char *from,
+			  const char *to)
+{
+	int r = 0;
+
+	if (strcmp(from, "ExternalName") != 0 && strcmp(to, "ExternalName") != 0 &&
+	    (!field(now, "clusterIP") || !text_of(now, "clusterIP", "x")[0]) &&
+	    !field(now, "clusterIPs")) {
+		json_object_object_del(now, "clusterIP");
+		r = keep_chosen(old, now, "clusterIP");
+		if (r == 0)
+			r = keep_chosen(old, now, "clusterIPs");
+		if (r == 0)
+			r = keep_chosen(old, now, "ipFamilies");
+		if (r == 0)
+			r = keep_chosen(old, now, "ipFamilyPolicy");
+	}
+	if (r == 0 && has_node_ports(from) && has_node_ports(to))
+		r = keep_node_ports(old, now);
+	if (r == 0 && !strcmp(from, "LoadBalancer") && !strcmp(to, "LoadBalancer") &&
+	    !strcmp(text_of(now, "externalTrafficPolicy", ""), "Local"))
+		r = keep_chosen(old, now, "healthCheckNodePort");
+	return r;
+}
+
+int bl_service_follow_update(struct json_object *old, struct json_object *now)
 {
 	static const char *const addresses[] = {
 		"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy",
@@ -165,6 +162,8 @@ int bl_json_follow_service_type(struct json_object *old, struct json_object *now
 	if (!before || !json_object_is_type(after, json_type_object))
 		return 0;
 	r = follow_cluster_ip(before, after);
+	if (r == 0)
+		r = keep_allocated(before, after, from, to);
 	if (r < 0 || !strcmp(from, to))
 		return r;
 	if (!strcmp(to, "ExternalName"))

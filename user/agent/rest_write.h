@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One write through the API, from its query to its answer; what the files rest_*.c share. */
+#ifndef AGENT_REST_WRITE_H
+#define AGENT_REST_WRITE_H
+
+#include "agent/rest.h"
+#include "api/managed.h"
+
+enum bl_field_validation { /* of fields that nobody knows, or that are there twice */
+			   BL_VALIDATION_WARN,
+			   BL_VALIDATION_STRICT,
+			   BL_VALIDATION_IGNORE,
+};
+
+#define BL_FIELD_MANAGER_MAX 128u
+
+struct bl_rest_write {
+	struct bl_agent *agent;
+	const struct bl_request *request;
+	struct bl_reply *reply;
+	struct bl_rest_target target; /* gets its name from the body where the path has none */
+	const struct bl_object *old;  /* borrowed from the store; NULL: there is none */
+	struct json_object *old_json; /* owned; NULL without `old` */
+	struct json_object *managers; /* owned: the entries of `old`; NULL: none */
+	bool dry_run;
+	bool force;
+	bool applies;
+	enum bl_field_validation validation;
+	char manager[BL_FIELD_MANAGER_MAX + 1];
+	char time[32]; /* now, RFC 3339 */
+};
+
+/* Reads query and headers, and looks the object up. False: answered. */
+bool bl_rest_write_begin(struct bl_rest_write *write, struct bl_agent *agent,
+			 const struct bl_request *request, const struct bl_rest_target *target,
+			 struct bl_reply *reply);
+void bl_rest_write_done(struct bl_rest_write *write);
+static inline void bl_rest_write_done_p(struct bl_rest_write *write)
+{
+	bl_rest_write_done(write);
+}
+
+struct bl_manager bl_rest_manager(const struct bl_rest_write *write);
+
+/* The object of the body as a tree. NULL: answered. The caller owns it. */
+struct json_object *bl_rest_read_body(struct bl_rest_write *write);
+bool bl_rest_has_type(const struct bl_request *request, const char *type);
+
+/*
+ * Puts `json` (taken, changed) in force in place of `write->old`, or as a new object, and answers.
+ * `managers` (taken) are its entries after an apply; NULL: they are worked out from what changed.
+ */
+void bl_rest_put(struct bl_rest_write *write, struct json_object *json,
+		 struct json_object *managers);
+
+/* Answers for what is wrong with the fields of `json` (NULL: unknown), and for what the catalog
+ * refused. */
+void bl_rest_invalid(struct bl_reply *reply, const struct bl_rest_target *target,
+		     const struct bl_diag *diag, struct json_object *json);
+void bl_rest_refused(struct bl_reply *reply, const struct bl_rest_target *target, int code,
+		     const struct bl_diag *diag, struct json_object *json,
+		     const struct bl_err *err);
+void bl_rest_not_found(struct bl_reply *reply, const struct bl_rest_target *target);
+
+#endif
