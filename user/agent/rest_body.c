@@ -8,6 +8,7 @@
 
 #include "agent/rest_write.h"
 #include "api/body.h"
+#include "api/proto_body.h"
 #include "model/codec.h"
 
 bool bl_rest_has_type(const struct bl_request *request, const char *type)
@@ -182,19 +183,22 @@ struct json_object *bl_rest_read_body(struct bl_rest_write *write)
 		    bl_rest_has_type(request, "application/x-yaml") ||
 		    bl_rest_has_type(request, "text/yaml") ||
 		    bl_rest_has_type(request, "application/apply-patch+yaml");
+	bool protobuf = bl_rest_has_type(request, "application/vnd.kubernetes.protobuf");
 	struct json_object *json = NULL;
 	struct bl_err err = {0};
 	int r;
 
-	if (!yaml && request->content_type[0] && !bl_rest_has_type(request, "application/json")) {
+	if (!yaml && !protobuf && request->content_type[0] &&
+	    !bl_rest_has_type(request, "application/json")) {
 		bl_rest_error(
 			write->reply, 415, &write->target,
 			"the body is '%.80s'; application/json and application/yaml are taken",
 			request->content_type);
 		return NULL;
 	}
-	r = yaml ? bl_body_yaml(request->body, request->body_len, &json, &err)
-		 : bl_body_json(request->body, request->body_len, false, &json, &err);
+	r = yaml       ? bl_body_yaml(request->body, request->body_len, &json, &err)
+	    : protobuf ? bl_body_protobuf(request->body, request->body_len, &json, &err)
+		       : bl_body_json(request->body, request->body_len, false, &json, &err);
 	if (r < 0) {
 		bl_rest_error(write->reply,
 			      r == -E2BIG    ? 413
@@ -204,7 +208,7 @@ struct json_object *bl_rest_read_body(struct bl_rest_write *write)
 			      err.text[0] ? err.text : "no memory for the body");
 		return NULL;
 	}
-	if (!check_kind(write, json) || (!yaml && !check_duplicates(write))) {
+	if (!check_kind(write, json) || (!yaml && !protobuf && !check_duplicates(write))) {
 		json_object_put(json);
 		return NULL;
 	}

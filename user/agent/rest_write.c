@@ -288,16 +288,14 @@ static struct bl_object *decode(struct bl_rest_write *write, struct json_object 
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	struct bl_diag diag = BL_DIAG_INIT;
 	int r = bl_decode_json_tree(NULL, json, BL_DECODE_WARN_UNKNOWN, &object, &diag);
-	bool good = false;
+	bool good = r != -ENOMEM && answer_unknown(write, &diag);
 
 	if (r == -ENOMEM)
 		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");
-	else if (r < 0)
+	else if (r < 0 && good)
 		bl_rest_invalid(write->reply, &write->target, &diag, json);
-	else
-		good = answer_unknown(write, &diag);
 	bl_diag_done(&diag);
-	return good ? TAKE_PTR(object) : NULL;
+	return r == 0 && good ? TAKE_PTR(object) : NULL;
 }
 
 /* What the server counts */

@@ -16,6 +16,7 @@
 struct cause {
 	const char *reason;
 	struct bl_buf message;
+	char *field; /* owned; NULL: the problem's */
 };
 
 /* "service 'default/web': field 'spec.x': TEXT" from 'field' on. */
@@ -111,6 +112,23 @@ static const char *kind_of_rule(const char *text, struct bl_shape shape, const c
 	return "Invalid value: ";
 }
 
+/* "spec.ports[0].nodePort '30080': TEXT", as the allocator says it; or any words. */
+static void explain_value(const char *text, struct cause *cause)
+{
+	size_t len = strcspn(text, " ");
+	const char *value = text + len + 2;
+	const char *end = !strncmp(text, "spec.", 5) && !strncmp(text + len, " '", 2)
+				  ? strstr(value, "': ")
+				  : NULL;
+
+	if (!end) {
+		bl_buf_add_str(&cause->message, text);
+		return;
+	}
+	cause->field = strndup(text, len);
+	bl_buf_addf(&cause->message, "Invalid value: %.*s: %s", (int)(end - value), value, end + 3);
+}
+
 static void explain(enum bl_kind kind, const struct bl_problem *problem, struct json_object *json,
 		    struct cause *cause)
 {
@@ -129,7 +147,7 @@ static void explain(enum bl_kind kind, const struct bl_problem *problem, struct 
 		return;
 	}
 	if (!rule) {
-		bl_buf_add_str(&cause->message, text);
+		explain_value(text, cause);
 		return;
 	}
 	if (!json || !find_value(kind, json, problem->field, &value, &shape))
@@ -184,9 +202,10 @@ static struct json_object *causes_of(enum bl_kind kind, const struct bl_diag *di
 		one = json_object_new_object();
 		add_string(one, "reason", cause.reason);
 		add_string(one, "message", cause.message.data);
-		add_string(one, "field", diag->problems[i].field);
+		add_string(one, "field", cause.field ? cause.field : diag->problems[i].field);
 		json_object_array_add(causes, one);
 		bl_buf_done(&cause.message);
+		free(cause.field);
 	}
 	return causes;
 }

@@ -299,6 +299,11 @@ int bl_pod_status_complete(struct bl_pod *pod, const struct bl_pod *old, bool pr
 	bool decided, changed = false;
 	int r;
 
+	/* Nobody has run it yet; once it has an address somebody does. */
+	if (!address && pod->status.phase == BL_POD_PHASE_UNSET)
+		pod->status.phase = BL_POD_PENDING;
+	else if (address && pod->status.phase == BL_POD_PENDING && old && !address_of(old))
+		pod->status.phase = BL_POD_PHASE_UNSET;
 	if (!address ||
 	    (pod->status.phase != BL_POD_PHASE_UNSET && pod->status.phase != BL_POD_RUNNING))
 		return 0;
