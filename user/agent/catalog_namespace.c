@@ -148,6 +148,11 @@ int bl_catalog_check_end(const struct bl_catalog *catalog, const char *ns, const
 
 	if (!object)
 		return bl_err_set(err, -ENOENT, "namespaces \"%s\" not found", ns);
+	if (catalog->config.read_only)
+		return bl_err_set(err, -EACCES,
+				  "namespace '%s': this agent follows a cluster; change objects at "
+				  "its API server",
+				  ns);
 	if (is_permanent(ns))
 		return bl_catalog_check_empty(catalog, ns, err);
 	if (object->origin.file)

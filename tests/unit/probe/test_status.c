@@ -74,13 +74,21 @@ Test(probe_status, what_nobody_says_about_a_pod_is_completed)
 	}
 }
 
-Test(probe_status, a_pod_without_an_address_is_left_alone)
+Test(probe_status, a_pod_without_an_address_is_pending_until_it_has_one)
 {
-	struct bl_pod *pod = pod_of_text("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
-					 "spec: {containers: [{name: c, image: i}]}\n");
+	static const char bare[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+				   "spec: {containers: [{name: c, image: i}]}\n";
+	struct bl_pod *pod = pod_of_text(bare);
+	struct bl_pod *later = pod_of_text("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+					   "spec: {containers: [{name: c, image: i}]}\n"
+					   "status: {phase: Pending, podIP: 192.0.2.1}\n");
 
 	cr_assert_eq(bl_pod_status_complete(pod, NULL, true, 1000), 0);
+	cr_expect_eq(pod->status.phase, BL_POD_PENDING);
 	cr_expect_str_eq(summary(pod), "-");
+	cr_assert_eq(bl_pod_status_complete(later, pod, false, 1000), 0);
+	cr_expect_eq(later->status.phase, BL_POD_RUNNING);
+	bl_object_unref(&later->object);
 	bl_object_unref(&pod->object);
 }
 
