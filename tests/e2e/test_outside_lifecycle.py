@@ -3,78 +3,63 @@
 
 import json
 import signal
-import subprocess
 
 import pytest
 
+from held import Held, start_nginx
 from lab import system
-from objects import NODE_PORT, WEB
+from objects import NODE_PORT, WEB, put_service
 from outside import outcome, put_node_port, status, wait_for, where
 
-HELD = 500
+HELD = 1000
 CHECK_FAILED = 3  # of beeline check
-
-# Connections that stay open; a line of input each has every one of them ask again.
-HOLD = """
-import socket, sys
-host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-def ask(sock):
-    sock.sendall(b"GET / HTTP/1.1\\r\\nHost: web\\r\\n\\r\\n")
-    answer = b""
-    while not answer.partition(b"\\r\\n\\r\\n")[2].endswith(b"\\n"):
-        block = sock.recv(4096)
-        if not block:
-            raise OSError("closed")
-        answer += block
-    return answer
-socks = [socket.create_connection((host, port), timeout=5) for _ in range(count)]
-for _ in sys.stdin:
-    good = 0
-    for sock in socks:
-        try:
-            good += ask(sock).startswith(b"HTTP/1.1 200")
-        except OSError:
-            pass
-    print(good, flush=True)
-"""
+DSR_NODE_PORT = 30082
 
 
-class Held:
-    """Connections of a client outside that all answer, or are lost."""
+def sizes(node):
+    """Of the packet programs, as the verifier left them: it takes out what constants rule out."""
+    hooks = json.loads(node.output("bpftool", "-j", "net", "show", "dev", "eth0"))[0]
+    ids = {row["id"] for rows in hooks.values() for row in rows if "id" in row}
+    programs = [json.loads(node.output("bpftool", "-j", "prog", "show", "id", str(number)))
+                for number in ids]
+    return {program["name"]: program["bytes_xlated"] for program in programs}
 
-    def __init__(self, client, address, count):
-        self.child = client.start("/usr/bin/python3", "-I", "-c", HOLD, address, str(NODE_PORT),
-                                  str(count), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  text=True)
 
-    def alive(self):
-        self.child.stdin.write("again\n")
-        self.child.stdin.flush()
-        return int(self.child.stdout.readline())
-
-    def close(self):
-        self.child.stdin.close()
-        self.child.wait(timeout=10)
+def hold_every_way(lab, near, far):
+    """A thousand connections to nginx: straight to its pod, through the other node, and through it
+    with the answers straight back."""
+    dsr = {"annotations": {"beeline.dev/forwarding-mode": "dsr"}}
+    pod = near.add_pod("web", labels=WEB, serve=False)
+    start_nginx(pod)
+    put_node_port(lab)
+    put_service(lab, "direct", type="NodePort", address=None, metadata=dsr,
+                ports=({"port": 80, "targetPort": 8080, "nodePort": DSR_NODE_PORT},))
+    ways = [(near, NODE_PORT, HELD // 2), (far, NODE_PORT, HELD // 4),
+            (far, DSR_NODE_PORT, HELD // 4)]
+    for node, port, _ in ways:
+        wait_for(lab.client, node.addresses[0], ["web"], port)
+    return [Held(lab.client, node.addresses[0], port, count) for node, port, count in ways]
 
 
 @pytest.mark.parametrize("mode", ["native", "tc"])
-def test_held_connections_outlive_kills_and_restarts_of_the_agents(outside_nodes, lab, mode):
-    """A restart also puts new programs in place of the old ones, as an upgrade does."""
+def test_held_connections_outlive_kills_restarts_and_upgrades_of_the_agents(outside_nodes, lab,
+                                                                           mode):
+    """The programs of the next agent are others than the last one's, as those of another version
+    would be: an option puts code into them."""
     near, far = outside_nodes(2, "--xdp-mode", mode)
-    near.add_pod("web", labels=WEB)
-    put_node_port(lab)
-    held = []
-    for node in (near, far):
-        wait_for(lab.client, node.addresses[0], ["web"])
-        held.append(Held(lab.client, node.addresses[0], HELD // 2))
-    assert [some.alive() for some in held] == [HELD // 2] * 2
-    for number in (signal.SIGKILL, signal.SIGTERM):
+    held = hold_every_way(lab, near, far)
+    every = [HELD // 2, HELD // 4, HELD // 4]
+    assert [some.alive() for some in held] == every
+    programs = [sizes(near)]
+    for number, option in ((signal.SIGKILL, ["--answer-echo"]), (signal.SIGTERM, [])):
         for node in (near, far):
             node.agent.signal(number)
-        assert [some.alive() for some in held] == [HELD // 2] * 2, "while no agent runs"
+        assert [some.alive() for some in held] == every, "while no agent runs"
         for node in (near, far):
-            node.start_agent("--device", "eth0", "--xdp-mode", mode)
-        assert [some.alive() for some in held] == [HELD // 2] * 2, "after the restart"
+            node.start_agent("--device", "eth0", "--xdp-mode", mode, *option)
+            assert [some.alive() for some in held] == every, "after a restart"
+        programs.append(sizes(near))
+    assert programs[0] == programs[2] and programs[0] != programs[1], programs
     for some in held:
         some.close()
 

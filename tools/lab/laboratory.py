@@ -129,6 +129,7 @@ class Node(Member):
         self.state = os.path.join(self.folder, "state")
         self.socket = os.path.join(self.folder, "socket")
         self.pods = []
+        self.uplinks = {}  # device: its other end on the wire
         self.agent = None
         self.env = {
             "BEELINE_SOCKET": self.socket,
@@ -263,7 +264,7 @@ class Lab:
         self.members[member.name] = member
         self.journal.write(**member.describe())
 
-    def plug(self, netns, bridge_netns, bridge, addresses, bits, device="eth0"):
+    def plug(self, netns, bridge_netns, bridge, addresses, bits, device="eth0", mac=None):
         """Joins a namespace to a bridge in another by a pair of links; its end is `device`. Returns
         the name of the other end."""
         self.links += 1
@@ -271,15 +272,25 @@ class Lab:
         port = f"port{self.links}"
         system.ip(bridge_netns, f"link add {port} type veth peer name {device} netns {netns}",
                   f"link set {port} master {bridge} up")
-        system.ip(netns, f"link set {device} up", *(
+        system.ip(netns, f"link set {device} {f'address {mac}' if mac else ''} up", *(
             f"addr add {address}/{length} dev {device}{' nodad' if ':' in address else ''}"
             for address, length in zip(addresses, bits)))
         return port
 
     def replug(self, node):
         """Links a node that has no uplink to the wire."""
-        port = self.plug(node.netns, self.wire, "br0", node.addresses, (24, 64))
-        self.ready_for_xdp(node, "eth0", port)
+        self.add_uplink(node, "eth0", node.addresses)
+
+    def add_uplink(self, node, device, addresses):
+        """The address of the hardware stays when a device is taken out and put back, as a card's
+        does: neighbours would go on for half a minute with one that nobody has any more."""
+        mac = f"02:62:6c:01:{int(device.removeprefix('eth')):02x}:{node.index:02x}"
+        port = self.plug(node.netns, self.wire, "br0", addresses, (24, 64), device, mac)
+        self.ready_for_xdp(node, device, port)
+        node.uplinks[device] = port
+        # Each answers for its own addresses alone, as administrators of two uplinks set it.
+        system.set_sysctls(node.netns, ipv4__conf__all__arp_ignore=1,
+                           ipv4__conf__all__arp_announce=2)
 
     def ready_for_xdp(self, node, device, port):
         """Frames to the node's uplink are whole, as a network would bring them, and those that XDP

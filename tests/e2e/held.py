@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections of a client that stay open: all of them answer, or are lost."""
+
+import select
+import subprocess
+
+from lab import system
+from lab.laboratory import HTTP_PORT
+
+# A line of input has every connection ask once more; the number of good answers comes back.
+HOLD = """
+import socket, sys
+host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+def ask(sock):
+    sock.sendall(b"GET / HTTP/1.1\\r\\nHost: web\\r\\n\\r\\n")
+    answer = b""
+    while b"\\r\\n\\r\\n" not in answer or not answer.endswith(b"\\n"):
+        block = sock.recv(4096)
+        if not block:
+            raise OSError("closed")
+        answer += block
+    return answer
+socks = []
+while len(socks) < count:
+    socks.append(socket.create_connection((host, port), timeout=10))
+for _ in sys.stdin:
+    good = 0
+    for sock in socks:
+        try:
+            good += ask(sock).startswith(b"HTTP/1.1 200")
+        except OSError:
+            pass
+    print(good, flush=True)
+"""
+
+
+class Held:
+    def __init__(self, client, address, port, count):
+        self.child = client.start("/usr/bin/python3", "-I", "-c", HOLD, address, str(port),
+                                  str(count), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True)
+
+    def alive(self, timeout=60):
+        """How many answer."""
+        self.child.stdin.write("again\n")
+        self.child.stdin.flush()
+        readable, _, _ = select.select([self.child.stdout], [], [], timeout)
+        if not readable:
+            raise system.LabError("the holder of connections does not answer")
+        return int(self.child.stdout.readline())
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait(timeout=10)
+
+
+NGINX = """
+user root; daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off; keepalive_timeout 600s; keepalive_requests 100000;
+    client_body_temp_path {folder}/t0; proxy_temp_path {folder}/t1; fastcgi_temp_path {folder}/t2;
+    uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
+    server {{ listen {port}; listen [::]:{port};
+              location / {{ default_type text/plain; return 200 "{name}\\n"; }} }}
+}}
+"""
+
+
+def start_nginx(pod, port=HTTP_PORT):
+    """A real server that keeps connections; `pod` was made with serve=False."""
+    folder = f"{pod.lab.folder}/nginx-{pod.name}"
+    pod.run("mkdir", "-p", folder)
+    pod.run("tee", f"{folder}/conf", text=NGINX.format(folder=folder, port=port, name=pod.name))
+    pod.start("nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/conf",
+              stderr=subprocess.DEVNULL)
+    system.wait_until(lambda: pod.curl(f"http://127.0.0.1:{port}/", check=False).returncode == 0,
+                      10, 0.05, "nginx")
