@@ -81,14 +81,14 @@ static void read_groups(struct bl_exec_user *user, const char *groups)
 static int read_status(struct bl_exec_user *user, long pid, struct bl_err *err)
 {
 	_cleanup_(bl_buf_done) struct bl_buf text = {0};
-	unsigned int real;
+	unsigned int first;
 	int r = read_text(&text, pid, "status", err);
 
 	if (r < 0)
 		return r;
 	/* The second number is the effective one. */
-	if (sscanf(line_of(text.data, "\nUid:"), "%u %u", &real, &user->uid) != 2 ||
-	    sscanf(line_of(text.data, "\nGid:"), "%u %u", &real, &user->gid) != 2)
+	if (sscanf(line_of(text.data, "\nUid:"), "%u %u", &first, &user->uid) != 2 ||
+	    sscanf(line_of(text.data, "\nGid:"), "%u %u", &first, &user->gid) != 2)
 		return bl_err_set(err, -EINVAL, "cannot tell the user of process %ld", pid);
 	read_groups(user, line_of(text.data, "\nGroups:"));
 	user->inheritable = capabilities_of(text.data, "\nCapInh:");
@@ -96,7 +96,7 @@ static int read_status(struct bl_exec_user *user, long pid, struct bl_err *err)
 	user->effective = capabilities_of(text.data, "\nCapEff:");
 	user->bounding = capabilities_of(text.data, "\nCapBnd:");
 	user->ambient = capabilities_of(text.data, "\nCapAmb:");
-	user->no_new_privileges = atoi(line_of(text.data, "\nNoNewPrivs:")) == 1;
+	user->no_new_privileges = strtol(line_of(text.data, "\nNoNewPrivs:"), NULL, 10) == 1;
 	return 0;
 }
 
