@@ -52,7 +52,7 @@ CONTROL = [
     ("endpoints", int, 10, "endpoints of each"),
     ("shape", ("slices", "pods"), "slices", "what the endpoints come from"),
     ("changes", int, 200, "endpoint changes that are timed, each way"),
-    ("source", ("manifests",), "manifests", "where the agent takes its objects from"),
+    ("source", ("manifests", "api"), "manifests", "where the agent takes its objects from"),
     ("starts", int, 3, "cold starts that are timed"),
     ("binary", str, None, "agent to measure; default: the one of the build"),
 ]

@@ -73,6 +73,7 @@ class Cluster:
         self.version = 1000
         self.oldest = 0  # versions up to this one are forgotten
         self.objects = {plural: {} for plural in PLURALS}
+        self.texts = {plural: {} for plural in PLURALS}  # the same, encoded
         self.history = collections.deque(maxlen=HISTORY)
         self.bookmarks, self.streams = bookmarks, streams
         self.watchers = []
@@ -86,6 +87,7 @@ class Cluster:
             self.version += 1
             item = {**item, "metadata": {**meta, "resourceVersion": str(self.version)}}
             self.objects[plural][key] = item
+            self.texts[plural][key] = encode(item)
             self.publish(Event(self.version, plural, "MODIFIED" if before else "ADDED", item,
                                before))
             return item
@@ -95,6 +97,7 @@ class Cluster:
             item = self.objects[plural].pop((namespace, name), None)
             if item is None:
                 raise Failure(404, "NotFound", f'{plural} "{name}" not found')
+            del self.texts[plural][namespace, name]
             self.version += 1
             item = {**item, "metadata": {**item["metadata"],
                                          "resourceVersion": str(self.version)}}
@@ -124,7 +127,7 @@ class Cluster:
         return version
 
     def page(self, plural, query):
-        """(objects, version, token of the next page or '')"""
+        """(texts, version, token of the next page or '')"""
         self.check_version(query.get("resourceVersion", ""))
         limit, start, version = int(query.get("limit", 0)), ("", ""), self.version
         if query.get("continue"):
@@ -134,15 +137,15 @@ class Cluster:
                 raise Failure(410, "Expired",
                               "The provided continue parameter is too old to display a "
                               "consistent list result.")
-        found = [(key, item) for key, item in sorted(self.objects[plural].items())
+        found = [key for key, item in sorted(self.objects[plural].items())
                  if key > start and matches(item, query.get("labelSelector", ""),
                                             query.get("fieldSelector", ""))]
         token = ""
         if limit and len(found) > limit:
             found = found[:limit]
-            token = base64.urlsafe_b64encode(encode({"start": found[-1][0],
+            token = base64.urlsafe_b64encode(encode({"start": found[-1],
                                                      "version": version})).decode()
-        return [item for _, item in found], version, token
+        return [self.texts[plural][key] for key in found], version, token
 
 
 class Watcher:
@@ -164,9 +167,10 @@ class Watcher:
                           "unless the WatchList feature gate is enabled")
         version = self.cluster.check_version(query.get("resourceVersion", ""))
         if initial or not version:
-            for _, item in sorted(self.cluster.objects[self.plural].items()):
+            texts = self.cluster.texts[self.plural]
+            for key, item in sorted(self.cluster.objects[self.plural].items()):
                 if self.wants(item):
-                    self.queue.put(self.line("ADDED", item))
+                    self.queue.put(self.line("ADDED", texts[key]))
             if initial:
                 self.queue.put(self.bookmark({"k8s.io/initial-events-end": "true"}))
             return
@@ -185,7 +189,8 @@ class Watcher:
 
     @staticmethod
     def line(kind, item):
-        return b'{"type":"' + kind.encode() + b'","object":' + encode(item) + b"}\n"
+        text = item if isinstance(item, bytes) else encode(item)
+        return b'{"type":"' + kind.encode() + b'","object":' + text + b"}\n"
 
     def bookmark(self, annotations=None):
         meta = {"resourceVersion": str(self.cluster.version),
@@ -302,17 +307,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.watch(plural, query)
         else:
             with cluster.lock:
-                items, version, token = cluster.page(plural, query)
-            self.list(plural, items, version, token)
+                texts, version, token = cluster.page(plural, query)
+            self.list(plural, texts, version, token)
 
-    def list(self, plural, items, version, token):
+    def list(self, plural, texts, version, token):
         self.begin_chunks()
         meta = {"resourceVersion": str(version), **({"continue": token} if token else {})}
         self.chunk(b'{"kind":"%sList","apiVersion":"v1","metadata":%s,"items":['
                    % (PLURALS[plural].encode(), encode(meta)))
-        for start in range(0, len(items), 64):
-            text = b",".join(encode(item) for item in items[start:start + 64])
-            self.chunk((b"," if start else b"") + text)
+        for start in range(0, len(texts), 64):
+            self.chunk((b"," if start else b"") + b",".join(texts[start:start + 64]))
         self.chunk(b"]}\n")
         self.wfile.write(b"0\r\n\r\n")
 

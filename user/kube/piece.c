@@ -12,6 +12,7 @@
 #define INITIAL_EVENTS_END "k8s.io/initial-events-end"
 
 struct bl_piece_reader {
+	enum bl_kind kind;
 	struct bl_item_decoder *decoder;
 	struct json_tokener *tokener;
 	struct json_object *json; /* of the last piece: what was returned borrows from it */
@@ -23,6 +24,7 @@ int bl_piece_reader_new(enum bl_kind kind, struct bl_piece_reader **ret)
 
 	if (!reader || bl_item_decoder_new(kind, &reader->decoder) < 0)
 		return -ENOMEM;
+	reader->kind = kind;
 	reader->tokener = json_tokener_new_ex(BL_SPLITTER_DEPTH_MAX);
 	if (!reader->tokener)
 		return -ENOMEM;
@@ -85,17 +87,56 @@ static int parse(struct bl_piece_reader *reader, const char *text, size_t len, s
 							 : json_tokener_error_desc(error));
 }
 
-/* Book-keeping of others, which is larger than all that is of use. */
-static void trim(struct json_object *meta)
+#define ANNOTATION_MAX 256
+#define OWN_ANNOTATIONS "beeline.dev/"
+
+static void trim_annotations(struct json_object *meta)
 {
-	struct json_object *annotations;
+	struct json_object *annotations = member(meta, "annotations");
+
+	if (!json_object_is_type(annotations, json_type_object))
+		return;
+	/* Taking out the one in hand is allowed while one goes over them. */
+	json_object_object_foreach(annotations, key, value)
+	{
+		if (strncmp(key, OWN_ANNOTATIONS, strlen(OWN_ANNOTATIONS)) != 0 &&
+		    json_object_get_string_len(value) > ANNOTATION_MAX)
+			json_object_object_del(annotations, key);
+	}
+}
+
+/* There may be hundreds of thousands. */
+static void trim_endpoints(struct json_object *endpoints)
+{
+	size_t count = json_object_is_type(endpoints, json_type_array)
+			       ? json_object_array_length(endpoints)
+			       : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *target =
+			member(json_object_array_get_idx(endpoints, i), "targetRef");
+
+		if (!json_object_is_type(target, json_type_object))
+			continue;
+		json_object_object_del(target, "uid");
+		json_object_object_del(target, "namespace"); /* that of the slice */
+	}
+}
+
+/* Book-keeping of others, which is larger than all that is of use. */
+static void trim(struct bl_piece_reader *reader, struct json_object *json)
+{
+	struct json_object *meta = member(json, "metadata");
 
 	json_object_object_del(meta, "managedFields");
 	json_object_object_del(meta, "ownerReferences");
-	annotations = member(meta, "annotations");
-	if (annotations)
-		json_object_object_del(annotations,
-				       "kubectl.kubernetes.io/last-applied-configuration");
+	json_object_object_del(meta, "generateName");
+	if (reader->kind != BL_KIND_ENDPOINT_SLICE) {
+		trim_annotations(meta);
+		return;
+	}
+	json_object_object_del(meta, "annotations");
+	trim_endpoints(member(json, "endpoints"));
 }
 
 static int name_piece(struct json_object *json, struct bl_piece *piece, struct bl_err *err)
@@ -117,7 +158,7 @@ static int read_object(struct bl_piece_reader *reader, struct json_object *json,
 
 	if (r < 0 || piece->type != BL_PIECE_PUT)
 		return r;
-	trim(member(json, "metadata"));
+	trim(reader, json);
 	r = bl_item_decode(reader->decoder, json, &piece->object, diag);
 	return r == -ENOMEM ? bl_err_set(err, r, "no memory for an object") : 0;
 }
