@@ -33,14 +33,17 @@ static struct bl_dns_cache *cache;
 
 static void prepare(void)
 {
-	struct bl_dns_zone_config config = {.serial = 1};
+	struct bl_prefix owned[2];
+	struct bl_dns_zone_config config = {.serial = 1, .owned = owned, .owned_count = 2};
 	struct bl_object_list list = {0};
 	struct bl_diag diag = BL_DIAG_INIT;
 	struct bl_store *store;
 
 	if (cache)
 		return;
-	if (bl_store_new(&store) < 0 || bl_dns_zone_init(&zone, &config, NULL) < 0 ||
+	if (bl_prefix_parse("10.96.0.0/16", &owned[0]) < 0 ||
+	    bl_prefix_parse("fd00:10:96::/112", &owned[1]) < 0 || bl_store_new(&store) < 0 ||
+	    bl_dns_zone_init(&zone, &config, NULL) < 0 ||
 	    bl_decode("fuzz", objects, strlen(objects), &bl_limits_default, 0, &list, &diag) < 0)
 		abort();
 	for (size_t i = 0; i < list.count; i++)
@@ -100,6 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(query, &second);
 	if (verdict == BL_DNS_FORWARD &&
 	    bl_dns_cache_put(cache, query, query_len, found, found_len, 0)) {
+		if (!bl_dns_answer_is_whole(&answerer, found, found_len))
+			abort();
 		second.len =
 			bl_dns_cache_get(cache, query, query_len, 1000001, joined, sizeof(joined));
 		/* A stranger's names may lead into the head, which is another one now. */
