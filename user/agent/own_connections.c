@@ -108,6 +108,11 @@ static const char *pod_of(const struct bl_endpoint_view *view, const struct bl_a
 	return NULL;
 }
 
+static uint64_t live_of(const struct bl_backend_stats *stats)
+{
+	return stats->connections > stats->released ? stats->connections - stats->released : 0;
+}
+
 static struct json_object *backend_json(struct bl_agent *agent, const struct owned_backend *owned,
 					const struct bl_endpoint_view *view)
 {
@@ -118,8 +123,8 @@ static struct json_object *backend_json(struct bl_agent *agent, const struct own
 	uint64_t live;
 
 	/* No counters are zero counters: the row is still worth showing. */
-	(void)bl_datapath_read_backend_stats(agent->datapath, owned->id, &stats);
-	live = stats.connections > stats.released ? stats.connections - stats.released : 0;
+	(void)bl_datapath_read_backend_stats(agent->datapath, owned->id, 1, &stats);
+	live = live_of(&stats);
 	json_object_object_add(json, "address",
 			       json_object_new_string(bl_addr_format(&address, text)));
 	json_object_object_add(json, "port", json_object_new_int(ntohs(owned->backend->port)));
@@ -223,4 +228,41 @@ void bl_own_connections(struct bl_agent *agent, const struct bl_request *request
 		bl_rest_json(reply, 200, list);
 	else
 		bl_rest_error(reply, 500, NULL, "no memory for the list");
+}
+
+/* Adds to what stands under an address already. */
+static void add_live(struct json_object *json, const struct bl_backend *backend, uint64_t live)
+{
+	struct bl_addr address = {.ip = backend->address, .family = backend->family};
+	char text[BL_ADDR_TEXT];
+	struct json_object *known;
+
+	bl_addr_format(&address, text);
+	if (json_object_object_get_ex(json, text, &known))
+		live += json_object_get_uint64(known);
+	json_object_object_add(json, text, json_object_new_uint64(live));
+}
+
+void bl_own_live(struct bl_agent *agent, struct bl_reply *reply)
+{
+	uint32_t limit = bl_datapath_limits(agent->datapath).backends;
+	_cleanup_free_ struct bl_backend_stats *stats = NULL;
+	struct json_object *json;
+
+	/* Ids are given from below: behind the last one nothing was ever counted. */
+	while (limit > 1 && !bl_plan_backend(agent->plan, limit - 1))
+		limit--;
+	stats = calloc(limit, sizeof(*stats));
+	if (!stats || bl_datapath_read_backend_stats(agent->datapath, 0, limit, stats) < 0) {
+		bl_rest_error(reply, 500, NULL, "cannot read the counters of backends");
+		return;
+	}
+	json = json_object_new_object();
+	for (uint32_t id = 1; id < limit; id++) {
+		const struct bl_backend *backend = bl_plan_backend(agent->plan, id);
+
+		if (backend && live_of(&stats[id]))
+			add_live(json, backend, live_of(&stats[id]));
+	}
+	bl_rest_json(reply, 200, json);
 }

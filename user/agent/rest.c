@@ -225,6 +225,7 @@ enum fixed_path {
 	PATH_ENV,
 	PATH_RESOLV_CONF,
 	PATH_CONNECTIONS,
+	PATH_LIVE,
 	PATH_FLOWS,
 	PATH_MAGLEV,
 	PATH_PROBES,
@@ -242,6 +243,7 @@ static const char *const fixed_paths[PATH_COUNT] = {
 	[PATH_ENV] = "/beeline/v1/env",
 	[PATH_RESOLV_CONF] = "/beeline/v1/resolv-conf",
 	[PATH_CONNECTIONS] = "/beeline/v1/connections",
+	[PATH_LIVE] = "/beeline/v1/live",
 	[PATH_FLOWS] = "/beeline/v1/flows",
 	[PATH_MAGLEV] = "/beeline/v1/maglev",
 	[PATH_PROBES] = "/beeline/v1/probes",
@@ -271,6 +273,8 @@ static void serve_fixed(struct bl_agent *agent, enum fixed_path path,
 		return bl_own_resolv_conf(agent, request, reply);
 	case PATH_CONNECTIONS:
 		return bl_own_connections(agent, request, reply);
+	case PATH_LIVE:
+		return bl_own_live(agent, reply);
 	case PATH_FLOWS:
 		return bl_own_flows(agent, reply);
 	case PATH_MAGLEV:

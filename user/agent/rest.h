@@ -76,6 +76,7 @@ void bl_own_connections(struct bl_agent *agent, const struct bl_request *request
  */
 struct json_object *bl_connections_json(struct bl_agent *agent, const char *ns, const char *name,
 					bool backends);
+void bl_own_live(struct bl_agent *agent, struct bl_reply *reply);
 void bl_own_service_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 /* Of a source that follows kinds one by one; the caller's. */

@@ -14,13 +14,15 @@
 
 struct bl_view {
 	bool wide;
-	int64_t now; /* seconds since the epoch */
+	int64_t now;              /* seconds since the epoch */
+	struct json_object *live; /* GET /beeline/v1/live; NULL: nobody was asked */
 };
 
 struct bl_column {
 	const char *head; /* as the API spells it; people see it in capitals. NULL ends a table */
 	bool wide;        /* only with -o wide */
 	void (*add)(struct json_object *object, const struct bl_view *view, struct bl_buf *ret);
+	bool ours; /* not in the server's Tables: it takes the answer `live` */
 };
 
 const struct bl_column *bl_columns_of(enum bl_kind kind);

@@ -247,6 +247,34 @@ static void pod_gates(struct json_object *object, const struct bl_view *view, st
 		bl_buf_add_str(ret, "<none>");
 }
 
+static int64_t live_at(const struct bl_view *view, const char *address)
+{
+	struct json_object *count;
+
+	return address && json_object_object_get_ex(view->live, address, &count)
+		       ? json_object_get_int64(count)
+		       : 0;
+}
+
+/* Of this node's sockets, through Services. Pods in the network of their node share its address, so
+ * that nothing is known of one of them. */
+static void pod_connections(struct json_object *object, const struct bl_view *view,
+			    struct bl_buf *ret)
+{
+	struct json_object *ips = bl_json_at(object, "status.podIPs");
+	int64_t live = 0;
+
+	if (!view->live || json_object_get_boolean(bl_json_at(object, "spec.hostNetwork"))) {
+		bl_buf_add_str(ret, "<unknown>");
+		return;
+	}
+	for (size_t i = 0; i < bl_json_len(ips); i++)
+		live += live_at(view, bl_json_str_or(bl_json_item(ips, i), "ip", NULL));
+	if (!bl_json_len(ips))
+		live = live_at(view, bl_json_str_or(object, "status.podIP", NULL));
+	bl_buf_addf(ret, "%lld", (long long)live);
+}
+
 const struct bl_column bl_columns_pod[] = {
 	{"Name", false, bl_column_name},
 	{"Ready", false, pod_ready},
@@ -257,5 +285,6 @@ const struct bl_column bl_columns_pod[] = {
 	{"Node", true, pod_node},
 	{"Nominated Node", true, pod_nominated},
 	{"Readiness Gates", true, pod_gates},
+	{"Connections", true, pod_connections, .ours = true},
 	{NULL},
 };

@@ -70,7 +70,11 @@ static struct json_object *definitions_of(const struct bl_column *columns)
 	struct json_object *list = json_object_new_array();
 
 	for (; columns->head; columns++) {
-		struct json_object *one = json_object_new_object();
+		struct json_object *one;
+
+		if (columns->ours)
+			continue;
+		one = json_object_new_object();
 
 		bl_json_set_str(one, "name", columns->head);
 		bl_json_set_str(one, "type", "string");
@@ -91,6 +95,8 @@ static struct json_object *row_of(const struct bl_render *render, struct json_ob
 	_cleanup_(bl_buf_done) struct bl_buf cell = {0};
 
 	for (const struct bl_column *column = render->columns; column->head; column++) {
+		if (column->ours)
+			continue;
 		cell.len = 0;
 		bl_buf_add_str(&cell, "");
 		column->add(object, &view, &cell);

@@ -82,6 +82,21 @@ static int watch_target(struct bl_cli *cli, const struct bl_target *target, cons
 	return r == 0 ? bl_err_set(err, -ECONNRESET, "the agent ended the watch") : r;
 }
 
+/* How many connections pods have, where that is shown. Another server than an agent cannot say, and
+ * a watch does not tell of it. */
+static void ask_live(struct bl_cli *cli, const struct bl_found_list *found,
+		     struct bl_printer *printer)
+{
+	struct bl_client *client;
+	bool pods = false;
+
+	for (size_t i = 0; i < found->count; i++)
+		pods = pods || found->items[i].kind == BL_KIND_POD;
+	if (pods && printer->form == BL_FORM_WIDE && bl_cli_client(cli, &client, NULL) >= 0)
+		(void)bl_client_call(client, BL_METHOD_GET, "/beeline/v1/live", NULL,
+				     &printer->live, NULL);
+}
+
 /* A table for all at once, so that it is aligned; documents one by one. */
 static int print_first(struct bl_printer *printer, const struct bl_found_list *found)
 {
@@ -124,6 +139,7 @@ static int get_once(struct bl_cli *cli, const struct bl_targets *targets)
 	r = bl_cli_find(cli, targets, &found, &err);
 	if (r < 0)
 		return bl_cli_fail(cli, r, &err);
+	ask_live(cli, &found, &printer);
 	r = bl_print_found(&printer, &found, as_list);
 	if (r < 0)
 		return bl_cli_fail(cli, r, &err);

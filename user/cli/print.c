@@ -30,6 +30,7 @@ enum bl_form bl_form_of(const char *word)
 void bl_printer_done(struct bl_printer *printer)
 {
 	bl_grid_done(&printer->grid);
+	bl_json_put_p(&printer->live);
 }
 
 int bl_print_json(struct json_object *json, FILE *out)
@@ -60,12 +61,17 @@ static bool is_wide(const struct bl_printer *printer)
 	return printer->form == BL_FORM_WIDE;
 }
 
+static bool is_shown(const struct bl_printer *printer, const struct bl_column *column)
+{
+	return (!column->wide || is_wide(printer)) && (!column->ours || printer->live);
+}
+
 static size_t count_columns(const struct bl_printer *printer, const struct bl_column *columns)
 {
 	size_t count = (size_t)printer->namespaces + (size_t)printer->labels;
 
 	for (; columns->head; columns++)
-		count += !columns->wide || is_wide(printer);
+		count += is_shown(printer, columns);
 	return count;
 }
 
@@ -85,7 +91,7 @@ static void add_heads(struct bl_printer *printer, const struct bl_column *column
 	if (printer->namespaces)
 		bl_grid_add(&printer->grid, "NAMESPACE");
 	for (; columns->head; columns++) {
-		if (!columns->wide || is_wide(printer))
+		if (is_shown(printer, columns))
 			add_head(printer, columns->head);
 	}
 	if (printer->labels)
@@ -108,13 +114,14 @@ static void start_table(struct bl_printer *printer, enum bl_kind kind)
 static int add_row(struct bl_printer *printer, struct json_object *object)
 {
 	const struct bl_column *columns = bl_columns_of(printer->kind);
-	const struct bl_view view = {.wide = is_wide(printer), .now = printer->now};
+	const struct bl_view view = {
+		.wide = is_wide(printer), .now = printer->now, .live = printer->live};
 	_cleanup_(bl_buf_done) struct bl_buf cell = {0};
 
 	if (printer->namespaces)
 		bl_grid_add(&printer->grid, bl_json_str_or(object, "metadata.namespace", ""));
 	for (const struct bl_column *column = columns; column->head; column++) {
-		if (column->wide && !is_wide(printer))
+		if (!is_shown(printer, column))
 			continue;
 		cell.len = 0;
 		bl_buf_add_str(&cell, "");

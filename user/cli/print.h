@@ -28,6 +28,7 @@ struct bl_printer {
 	bool labels;     /* a column for the labels */
 	bool with_kind;  /* "service/web" */
 	int64_t now;
+	struct json_object *live; /* owned; open connections by address, NULL: not known */
 	FILE *out;
 	struct bl_grid grid; /* of the kind below */
 	enum bl_kind kind;

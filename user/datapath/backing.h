@@ -37,7 +37,7 @@ struct bl_datapath_backing {
 	int (*read_reasons)(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);
 	int (*read_service_stats)(struct bl_datapath *datapath, uint32_t service_id,
 				  struct bl_service_stats *ret);
-	int (*read_backend_stats)(struct bl_datapath *datapath, uint32_t backend_id,
+	int (*read_backend_stats)(struct bl_datapath *datapath, uint32_t first, uint32_t count,
 				  struct bl_backend_stats *ret);
 	int (*read_programs)(struct bl_datapath *datapath,
 			     const struct bl_program_status **ret_items, size_t *ret_count);

@@ -168,12 +168,12 @@ int bl_datapath_read_service_stats(struct bl_datapath *datapath, uint32_t servic
 	return datapath->backing->read_service_stats(datapath, service_id, ret);
 }
 
-int bl_datapath_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+int bl_datapath_read_backend_stats(struct bl_datapath *datapath, uint32_t first, uint32_t count,
 				   struct bl_backend_stats *ret)
 {
-	if (backend_id >= datapath->limits.backends)
+	if (first >= datapath->limits.backends || count > datapath->limits.backends - first)
 		return -ENOENT;
-	return datapath->backing->read_backend_stats(datapath, backend_id, ret);
+	return datapath->backing->read_backend_stats(datapath, first, count, ret);
 }
 
 int bl_datapath_programs(struct bl_datapath *datapath, const struct bl_program_status **ret_items,

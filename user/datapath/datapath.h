@@ -142,7 +142,8 @@ int bl_datapath_read_flows(struct bl_datapath *datapath, size_t limit,
 int bl_datapath_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT]);
 int bl_datapath_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
 				   struct bl_service_stats *ret);
-int bl_datapath_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+/* Of `count` ids that follow each other, which costs less than one by one. */
+int bl_datapath_read_backend_stats(struct bl_datapath *datapath, uint32_t first, uint32_t count,
 				   struct bl_backend_stats *ret);
 
 /* One row for each program: is it attached, where, how often did it run (when kernel statistics are

@@ -264,12 +264,12 @@ static int fake_read_service_stats(struct bl_datapath *datapath, uint32_t servic
 	return 0;
 }
 
-static int fake_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+static int fake_read_backend_stats(struct bl_datapath *datapath, uint32_t first, uint32_t count,
 				   struct bl_backend_stats *ret)
 {
 	(void)datapath;
-	(void)backend_id;
-	*ret = (struct bl_backend_stats){0};
+	(void)first;
+	memset(ret, 0, count * sizeof(*ret));
 	return 0;
 }
 

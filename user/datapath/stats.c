@@ -63,16 +63,25 @@ int bl_kernel_read_service_stats(struct bl_datapath *datapath, uint32_t service_
 	return 0;
 }
 
-int bl_kernel_read_backend_stats(struct bl_datapath *datapath, uint32_t backend_id,
+int bl_kernel_read_backend_stats(struct bl_datapath *datapath, uint32_t first, uint32_t count,
 				 struct bl_backend_stats *ret)
 {
-	uint64_t sums[2];
-	int r = sum_in_block((const struct bl_kernel *)datapath, BL_MAP_ID_BACKEND_STATS,
-			     backend_id, sums);
+	for (uint32_t done = 0, in_block; done < count; done += in_block) {
+		uint32_t id = first + done, from = id % BL_STATS_BLOCK;
+		uint64_t sums[2 * BL_STATS_BLOCK];
+		int r;
 
-	if (r < 0)
-		return r;
-	*ret = (struct bl_backend_stats){.connections = sums[0], .released = sums[1]};
+		in_block =
+			BL_STATS_BLOCK - from < count - done ? BL_STATS_BLOCK - from : count - done;
+		r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_BACKEND_STATS,
+			     id / BL_STATS_BLOCK, 2 * (size_t)BL_STATS_BLOCK, 2 * (size_t)from,
+			     2 * (size_t)in_block, sums);
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < in_block; i++)
+			ret[done + i] = (struct bl_backend_stats){.connections = sums[2 * i],
+								  .released = sums[2 * i + 1]};
+	}
 	return 0;
 }
 

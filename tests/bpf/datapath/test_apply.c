@@ -237,11 +237,11 @@ Test(apply, counters_are_sums_over_all_processors)
 	cr_assert_eq(child_wait(child_start(dial_often, NULL)), 0);
 	cr_assert_eq(bl_datapath_read_service_stats(datapath, 1, &service), 0);
 	cr_expect_eq(service.connections, 10);
-	cr_assert_eq(bl_datapath_read_backend_stats(datapath, 1, &backend), 0);
+	cr_assert_eq(bl_datapath_read_backend_stats(datapath, 1, 1, &backend), 0);
 	cr_expect_eq(backend.connections, 10);
 	cr_expect_eq(backend.released, 10);
 	cr_assert_eq(bl_datapath_read_reasons(datapath, reasons), 0);
 	cr_expect_eq(reasons[BL_REASON_TRANSLATED], 10);
 	cr_expect_eq(bl_datapath_read_service_stats(datapath, 256, &service), -ENOENT);
-	cr_expect_eq(bl_datapath_read_backend_stats(datapath, 1024, &backend), -ENOENT);
+	cr_expect_eq(bl_datapath_read_backend_stats(datapath, 1024, 1, &backend), -ENOENT);
 }

@@ -79,6 +79,38 @@ Test(print, several_kinds_are_tables_with_an_empty_line_between)
 	print_and_compare(&printer, &found, "several.txt");
 }
 
+static void expect_connections(const char *json, const char *expected)
+{
+	_cleanup_json_ struct json_object *object = json_tokener_parse(json);
+	struct bl_found one = {.kind = BL_KIND_POD, .object = object};
+	const struct bl_found_list found = {.items = &one, .count = 1};
+	struct bl_printer printer = {.form = BL_FORM_WIDE, .heads = true, .now = NOW};
+	_cleanup_free_ char *text = NULL;
+	char *last;
+	size_t len;
+
+	printer.live = json_tokener_parse("{\"10.0.0.1\": 3, \"fd00::1\": 2}");
+	printer.out = open_memstream(&text, &len);
+	cr_assert_eq(bl_print_found(&printer, &found, true), 0);
+	fclose(printer.out);
+	bl_printer_done(&printer);
+	cr_expect(strstr(text, "CONNECTIONS"), "%s", text);
+	last = strrchr(text, ' ');
+	cr_expect_str_eq(last ? last + 1 : "", expected, "%s", text);
+}
+
+Test(print, connections_of_a_pod_are_those_of_its_addresses)
+{
+	expect_connections("{'status':{'podIP':'10.0.0.1'}}", "3\n");
+	expect_connections("{'status':{'podIP':'10.0.0.1','podIPs':[{'ip':'10.0.0.1'},"
+			   "{'ip':'fd00::1'}]}}",
+			   "5\n");
+	expect_connections("{'status':{'podIP':'10.0.0.2'}}", "0\n");
+	expect_connections("{'status':{}}", "0\n");
+	expect_connections("{'spec':{'hostNetwork':true},'status':{'podIP':'10.0.0.1'}}",
+			   "<unknown>\n");
+}
+
 /* One object that the recordings do not have. */
 static void expect_row(enum bl_kind kind, bool wide, const char *json, const char *expected)
 {
