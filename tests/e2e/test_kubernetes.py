@@ -337,6 +337,31 @@ def test_pods_of_this_node_are_asked_for_while_a_service_has_affinity(followed):
     assert len(answers(node.client, VIP, 12)) == 1
 
 
+def dig(node, name, kind="A"):
+    return set(node.output("dig", "+short", "+time=2", "@127.0.0.1", "-p", "10053", name, kind)
+               .split())
+
+
+def test_names_are_answered_for_headless_services_too_and_only_the_others_are_proxied(followed):
+    node = followed(agent=("--dns", "--dns-upstream", "127.0.0.1:9"))
+    wait_for_answers(node.client, VIP, names(node.web))
+    assert dig(node, "web.default.svc.cluster.local") == {VIP}
+    put_service(node.server, "names", "None")
+    put_slice(node.server, ready(node.web), "names-1", "names",
+              labels={"service.kubernetes.io/headless": ""})
+    addresses = {pod.addresses[0] for pod in node.web}
+    system.wait_until(lambda: dig(node, "names.default.svc.cluster.local") == addresses, 5, 0.1,
+                      "the addresses of a headless Service")
+    for label in ("service-proxy-name", "headless"):
+        put_service(node.server, labels={f"service.kubernetes.io/{label}": "x"})
+        wait_for_answers(node.client, VIP, [])
+        assert dig(node, "web.default.svc.cluster.local") == {VIP}
+        put_service(node.server)
+        wait_for_answers(node.client, VIP, names(node.web))
+    # No kube-dns is made up: addresses are the cluster's to give.
+    assert "kube-dns" not in node.beeline("get", "services", "-A").stdout
+
+
 def test_objects_of_a_cluster_are_changed_there(followed):
     node = followed()
     refused = node.beeline("delete", "service", "web", check=False)

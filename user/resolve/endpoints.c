@@ -323,8 +323,11 @@ static int gather_slice(struct gathering *gathering, const struct bl_endpoint_sl
 {
 	int r = 0;
 
-	if (bl_pairs_get(&slice->object.meta.labels, BL_LABEL_HEADLESS) ||
-	    is_made_of_the_rest(gathering, slice))
+	/* What the label keeps from proxies, the names of headless Services are made of. */
+	if (bl_pairs_get(&slice->object.meta.labels, BL_LABEL_HEADLESS) &&
+	    !bl_service_is_headless(gathering->service))
+		return 0;
+	if (is_made_of_the_rest(gathering, slice))
 		return 0;
 	for (size_t i = 0; r == 0 && i < slice->endpoints.count; i++) {
 		const struct bl_slice_endpoint *endpoint = &slice->endpoints.items[i];

@@ -363,6 +363,8 @@ static const char *reason_to_skip(const struct bl_service *service)
 
 	if (bl_pairs_get(&service->object.meta.labels, BL_LABEL_SERVICE_PROXY_NAME))
 		return "its label '" BL_LABEL_SERVICE_PROXY_NAME "' names another proxy";
+	if (bl_pairs_get(&service->object.meta.labels, BL_LABEL_HEADLESS))
+		return "its label '" BL_LABEL_HEADLESS "' keeps it from proxies";
 	if (spec->type == BL_SERVICE_EXTERNAL_NAME)
 		return "it is of type ExternalName";
 	if (bl_service_is_headless(service))

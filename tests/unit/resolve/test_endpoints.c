@@ -186,6 +186,36 @@ Test(resolve, slices_only_leaves_pods_and_endpoints_to_their_controllers)
 			&node, HEAD " 10.244.0.1:9090 internal cluster\n");
 }
 
+#define MARKED_SLICE                                                                               \
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"                              \
+	"metadata: {name: web-1, labels: {kubernetes.io/service-name: web, "                       \
+	"service.kubernetes.io/headless: ''}}\n"                                                   \
+	"addressType: IPv4\nports: [{port: 9090}]\nendpoints: [{addresses: [10.9.9.9]}]\n"
+
+Test(resolve, case_57_a_slice_marked_headless_is_for_names_of_headless_services_alone)
+{
+	static const struct bl_local_node node = {.name = "node-1", .slices_only = true};
+	_cleanup_(bl_store_free) struct bl_store *store =
+		store_of("apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+			 "spec: {clusterIP: None, ports: [{port: 80}]}\n" MARKED_SLICE);
+	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
+	const struct bl_object *service = bl_store_find(store, BL_KIND_SERVICE, "default", "web");
+
+	expect_resolved(SERVICE("ports: [{port: 80}]") MARKED_SLICE, &node, HEAD);
+	cr_assert_eq(bl_resolve_endpoints_on(store, &node, bl_service_of(service), &view), 0);
+	cr_expect_eq(view->count, 1);
+}
+
+Test(resolve, case_57_a_service_marked_headless_is_not_proxied)
+{
+	expect_resolved("apiVersion: v1\nkind: Service\nmetadata: {name: web, labels: "
+			"{service.kubernetes.io/headless: ''}}\n"
+			"spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}\n",
+			&local_node,
+			"skipped: its label 'service.kubernetes.io/headless' keeps it from "
+			"proxies\n");
+}
+
 Test(resolve, case_85_hints_of_traffic_distribution_are_computed_from_pods)
 {
 #define PODS                                                                                       \
