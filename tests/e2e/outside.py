@@ -41,6 +41,10 @@ def put_node_port(lab, **spec):
                 **{**DUAL, **spec})
 
 
+def balancer_status(*entries):
+    return {"loadBalancer": {"ingress": [{"ip": address} for address in entries]}}
+
+
 def url(address, port, path="/"):
     return f"http://{host_in_url(address)}:{port}{path}"
 

@@ -9,8 +9,8 @@ from lab import system
 from lab.traffic import RemoteSocket, fetch
 from objects import (GONE_TERMINATING, NODE_PORT, READY, SERVING_TERMINATING, UNREADY, WEB,
                      put_slice)
-from outside import (BALANCER, EXTERNAL, LOCAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask, outcome, outcomes,
-                     put_node_port, url, wait_for, where)
+from outside import (BALANCER, EXTERNAL, LOCAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask,
+                     balancer_status, outcome, outcomes, put_node_port, url, wait_for, where)
 
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 
@@ -112,10 +112,6 @@ def test_case_39_external_ip_that_no_node_has_is_served(cluster, family):
         cluster.outside.lead(EXTERNAL[family], node)
         wait_for(cluster.client, EXTERNAL[family], ["first"], 80)
         assert ask(cluster.client, EXTERNAL[family], 53) == "first question"
-
-
-def balancer_status(*entries):
-    return {"loadBalancer": {"ingress": [{"ip": address} for address in entries]}}
 
 
 def put_balancer(lab, **spec):
