@@ -169,7 +169,7 @@ def test_listener_follows_the_address_of_the_node(node):
     until(first, endpoints)
     for transport in ("+notcp", "+tcp"):
         assert dig(node.client, NAME, "A", transport) == ("NOERROR", [f"{NAME} A {VIP}"])
-    assert "Problems:     none" in node.beeline("status").stdout
+    assert json.loads(node.beeline("status", "-o", "json").stdout)["problems"] == []
 
 
 def test_who_may_ask_changes_with_the_configuration(lab, node):

@@ -15,6 +15,7 @@ CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
 MS_BIND, MS_REC, MS_UNBINDABLE, MS_SLAVE = 0x1000, 0x4000, 0x20000, 0x80000
 MNT_DETACH = 2
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+NSCD = "/run/nscd"  # the machine's, which would answer instead of the pod's resolv.conf
 FILES = ("resolv.conf", "hosts", "nsswitch.conf", "hostname")
 
 
@@ -77,6 +78,8 @@ def hold(folder):
         place = os.path.realpath(os.path.join("/etc", name))
         if os.path.exists(place) and os.path.exists(file):
             kernel.mount(file, place, None, MS_BIND)
+    if os.path.isdir(NSCD):
+        kernel.mount("pod", NSCD, "tmpfs", 0)
 
 
 def main():
