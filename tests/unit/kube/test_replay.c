@@ -187,6 +187,47 @@ Test(replay, the_end_state_is_what_was_done_to_the_cluster)
 	reflect_close(&slices);
 }
 
+Test(replay, old_versions_that_the_server_still_has_are_served_as_if_nothing_was)
+{
+	struct reflect reflect;
+
+	reflect_open(&reflect, BL_KIND_SERVICE, false);
+	reflect_play(&reflect, "list/services.rv0.json");
+	cr_expect_eq(reflect_count(&reflect), 23);
+	reflect_play(&reflect, "errors/200-compacted-but-served-from-watch-cache-watch-rv1.http");
+	cr_expect(reflect_asked(&reflect, "watch=1"));
+	cr_expect_str_eq(reflect.problem, "");
+	cr_expect(bl_reflector_info(reflect.reflector).events > 60);
+	reflect_close(&reflect);
+
+	reflect_open(&reflect, BL_KIND_SERVICE, false);
+	reflect_play(&reflect, "errors/200-compacted-but-served-from-watch-cache-list-exact.http");
+	cr_expect(bl_reflector_info(reflect.reflector).synced);
+	cr_expect_eq(reflect_count(&reflect), 22);
+	reflect_close(&reflect);
+
+	reflect_open(&reflect, BL_KIND_NODE, false);
+	reflect_play(&reflect, "list/nodes.raw.http");
+	cr_expect_eq(reflect_count(&reflect), 2);
+	reflect_play(&reflect, "list/pods.field-selector.json"); /* no events: not a watch */
+	cr_expect_str_neq(reflect.problem, "");
+	cr_expect_eq(reflect_count(&reflect), 2);
+	reflect_close(&reflect);
+}
+
+/* The answer ends after 400 bytes, in the middle of a list. */
+Test(replay, half_of_a_list_is_none)
+{
+	struct reflect reflect;
+
+	reflect_open(&reflect, BL_KIND_NODE, false);
+	reflect_play(&reflect, "errors/200-node-proxier-lists-nodes.head.http");
+	cr_expect(!bl_reflector_info(reflect.reflector).synced);
+	cr_expect_eq(reflect_count(&reflect), 0);
+	cr_expect_str_neq(reflect.problem, "");
+	reflect_close(&reflect);
+}
+
 Test(replay, pages_watches_without_a_version_and_selectors)
 {
 	struct reflect reflect;
