@@ -303,7 +303,7 @@ def test_yaml_bodies_and_namespaces(agent):
     ("{", 400, "ends too early"),
     ("[]", 400, "one JSON object"),
     ("{} {}", 400, ""),
-    ({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}, 400, "is a Pod"),
+    ({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}, 400, "is 'Pod', expected 'Service'"),
     ({**service("web"), "metadata": {"name": "web", "namespace": "shop"}}, 400, "namespace"),
     ({**service("web"), "metadata": {}}, 422, "name"),
     ({**service("web"), "metadata": []}, 400, "metadata"),

@@ -41,6 +41,10 @@ def cells(lines, *left_out):
     return [[row[i] for i in keep] for row in rows]
 
 
+def row_of(kubectl, *what):
+    return kubectl.lines("get", *what, "--no-headers")[0].split()
+
+
 def test_resources_have_kinds_short_names_and_groups(kubectl):
     rows = {row[0]: row for row in map(str.split, kubectl.lines("api-resources"))}
     assert set(rows) == {"NAME", "endpoints", "endpointslices", "events", "namespaces", "nodes",
@@ -133,7 +137,8 @@ def test_describe_shows_endpoints_ports_and_pods(kubectl):
         assert all(address in slices for address in pods) and "TargetRef:  Pod/pod-1" in slices
     assert kubectl.node.web[0].addresses[0] in kubectl("describe", "pod", "pod-1").stdout
     node = kubectl("describe", "node", "node-1").stdout
-    assert "pod-1" in node and kubectl.node.addresses[0] in node
+    assert "pod-1" in node and kubectl.node.addresses[0] in node and "(0%)" in node
+    assert row_of(kubectl, "nodes")[:2] == ["node-1", "Ready"]
     assert "Active" in kubectl("describe", "ns", "default").stdout
 
 

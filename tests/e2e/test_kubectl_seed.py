@@ -7,6 +7,7 @@ import pytest
 from kubectl import LISTEN, Kubectl, kubectl_program
 from lab import system
 from lab.traffic import answers, wait_for_answers
+from test_kubectl_read import row_of
 from test_seed import add_serving_pods, in_pod, mended, seed
 
 PODS = ["zch-1", "zch-2", "zch-3"]
@@ -24,10 +25,6 @@ def create(kubectl, name, *changes):
 
 def address_of(kubectl, name):
     return kubectl("get", "svc", name, "-o", "jsonpath={.spec.clusterIP}").stdout
-
-
-def row_of(kubectl, *what):
-    return kubectl.lines("get", *what, "--no-headers")[0].split()
 
 
 def test_a_service_is_created_listed_described_and_sticks_to_a_pod(kubectl):
@@ -78,7 +75,8 @@ def test_endpoints_by_hand_outside_names_and_no_address(kubectl):
     assert row_of(kubectl, "ep", "zch-svc2")[1] == wanted
     system.wait_until(lambda: wanted in kubectl("describe", "svc", "zch-svc2").stdout, 5, 0.1,
                       "endpoints")
-    assert kubectl.refused("create", "-f", seed("08-external-name.yaml"))
+    refused = kubectl.refused("create", "-f", seed("08-external-name.yaml"))
+    assert "'service', expected 'Service'" in refused
     create(kubectl, "08-external-name.yaml", ("kind: service", "kind: Service"))
     assert row_of(kubectl, "svc", "ext-svc")[1:4] == ["ExternalName", "<none>", "zch.http.com"]
     create(kubectl, "13-headless.yaml")

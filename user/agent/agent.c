@@ -145,7 +145,7 @@ static void on_first_affinity(void *userdata)
 static int put_own_node(struct bl_agent *agent)
 {
 	_cleanup_(bl_object_unref) struct bl_object *node = NULL;
-	int r = bl_node_object(bl_node_watch_facts(agent->node), &node);
+	int r = bl_node_object(bl_node_watch_facts(agent->node), agent->started_s, &node);
 
 	return r < 0 ? r : bl_catalog_put_own(agent->catalog, node);
 }

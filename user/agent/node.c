@@ -3,14 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <json-c/json.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "datapath/netns.h"
-#include "model/codec.h"
 #include "model/node.h"
 #include "model/validate.h"
 
@@ -209,52 +207,4 @@ bool bl_node_watch_set_zone(struct bl_node_watch *watch, const struct bl_store *
 	watch->zone = copy;
 	watch->facts.zone = copy;
 	return true;
-}
-
-static struct json_object *addresses_json(const struct bl_local_node *node)
-{
-	struct json_object *list = json_object_new_array();
-	char text[BL_ADDR_TEXT];
-
-	for (size_t i = 0; i < node->address_count; i++) {
-		const struct bl_addr *address = &node->addresses[i];
-		struct json_object *item;
-
-		if (bl_addr_is_loopback(address) || bl_addr_is_link_local(address))
-			continue;
-		item = json_object_new_object();
-		json_object_object_add(item, "type", json_object_new_string("InternalIP"));
-		json_object_object_add(item, "address",
-				       json_object_new_string(bl_addr_format(address, text)));
-		json_object_array_add(list, item);
-	}
-	return list;
-}
-
-int bl_node_object(const struct bl_local_node *node, struct bl_object **ret)
-{
-	struct json_object *json = json_object_new_object(), *meta, *labels, *status;
-	struct bl_diag diag = BL_DIAG_INIT;
-	struct bl_object *object = NULL;
-	int r;
-
-	meta = json_object_new_object();
-	labels = json_object_new_object();
-	status = json_object_new_object();
-	json_object_object_add(labels, BL_LABEL_HOSTNAME, json_object_new_string(node->name));
-	json_object_object_add(meta, "name", json_object_new_string(node->name));
-	json_object_object_add(meta, "labels", labels);
-	json_object_object_add(status, "addresses", addresses_json(node));
-	json_object_object_add(json, "apiVersion", json_object_new_string("v1"));
-	json_object_object_add(json, "kind", json_object_new_string("Node"));
-	json_object_object_add(json, "metadata", meta);
-	json_object_object_add(json, "status", status);
-	r = bl_decode_json_tree("node", json, 0, &object, &diag);
-	json_object_put(json);
-	bl_diag_done(&diag);
-	if (r < 0)
-		return r;
-	object->origin = (struct bl_pos){0};
-	*ret = object;
-	return 0;
 }

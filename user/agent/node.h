@@ -35,7 +35,8 @@ void bl_node_watch_set_slices_only(struct bl_node_watch *watch, bool slices_only
 /* Takes the zone from the Node object of our name; true when it changed. */
 bool bl_node_watch_set_zone(struct bl_node_watch *watch, const struct bl_store *store);
 
-/* A Node object for ourselves, for `get nodes`. */
-int bl_node_object(const struct bl_local_node *node, struct bl_object **ret);
+/* A Node object for ourselves, for `get nodes`: ready since then, with what the machine is
+ * (node_object.c). */
+int bl_node_object(const struct bl_local_node *node, int64_t since_s, struct bl_object **ret);
 
 #endif

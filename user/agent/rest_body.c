@@ -143,8 +143,8 @@ static bool check_kind(struct bl_rest_write *write, struct json_object *json)
 	}
 	if (strcmp(json_object_get_string(kind), info->kind) != 0) {
 		bl_rest_error(write->reply, 400, &write->target,
-			      "the body is a %.60s, the path is for %s",
-			      json_object_get_string(kind), info->plural);
+			      "the kind of the body is '%.60s', expected '%s'",
+			      json_object_get_string(kind), info->kind);
 		return false;
 	}
 	if (!json_object_object_get_ex(json, "apiVersion", &version) ||

@@ -51,10 +51,24 @@ static const char *part_of(const char *path)
 	return path;
 }
 
+/* kubectl looks here for a kind that no other group has. */
+#define CUSTOM_KINDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+static void reply_no_custom_kinds(struct bl_reply *reply)
+{
+	bl_buf_add_str(&reply->body, "{\"kind\":\"CustomResourceDefinitionList\","
+				     "\"apiVersion\":\"apiextensions.k8s.io/v1\","
+				     "\"metadata\":{},\"items\":[]}\n");
+}
+
 bool bl_rest_refuse(const struct bl_request *request, struct bl_reply *reply)
 {
 	const char *part = part_of(request->path);
 
+	if (strcmp(request->path, CUSTOM_KINDS) == 0 && strcmp(request->method, "GET") == 0) {
+		reply_no_custom_kinds(reply);
+		return true;
+	}
 	for (size_t i = 0; part && i < ARRAY_SIZE(parts); i++) {
 		size_t len = strlen(parts[i].part);
 
