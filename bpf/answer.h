@@ -2,12 +2,15 @@
 /*
  * Answers made here and sent back the way the packet came: a TCP reset, ICMP port unreachable,
  * ICMP fragmentation needed, ICMPv6 packet too big. The answer comes from the address that the
- * packet went to. A packet whose IP header has options gets none, and is dropped.
+ * packet went to. A packet whose IP header has options gets none, and is dropped; so does what
+ * comes beyond the bound of answers.
  */
 #ifndef BPF_ANSWER_H
 #define BPF_ANSWER_H
 
+#include "count.h"
 #include "flow.h"
+#include "guard.h"
 
 #define BL_ICMP_QUOTE 8u /* bytes of the transport header: the ports are among them */
 #define BL_L2_MAX 22u    /* Ethernet and two tags */
@@ -125,6 +128,15 @@ static __always_inline bool bl_is_begun(const struct bl_packet *packet, __u16 ch
 	       check == bl_csum_fold(bl_answer_pseudo(packet, packet->tuple.protocol, payload));
 }
 
+/* Within the bound? Else it is counted. */
+static __always_inline bool bl_answer_may(void)
+{
+	if (bl_guard_answers())
+		return true;
+	bl_count_reason(BL_REASON_ANSWER_LIMIT);
+	return false;
+}
+
 static __noinline int bl_answer_reset(struct bl_context *ctx, const struct bl_packet *packet)
 {
 	__u32 ip_len = bl_ip_header_len(packet);
@@ -134,7 +146,8 @@ static __noinline int bl_answer_reset(struct bl_context *ctx, const struct bl_pa
 	__u32 sum;
 	void *ip;
 
-	if (!tcp || packet->l4 - packet->l3 != ip_len || packet->tcp_flags & BL_TCP_RST)
+	if (!tcp || packet->l4 - packet->l3 != ip_len || packet->tcp_flags & BL_TCP_RST ||
+	    !bl_answer_may())
 		return BL_DROP;
 	is_begun = bl_is_begun(packet, tcp->check);
 	bl_reset_set(&reset, packet, tcp);
@@ -245,6 +258,8 @@ static __noinline int bl_answer_icmp(struct bl_context *ctx, const struct bl_pac
 	    (bl_load(ctx, packet->l4 + (packet->tuple.protocol == IPPROTO_UDP ? 6 : 16), &check,
 		     sizeof(check)) ||
 	     bl_is_begun(packet, check)))
+		return BL_DROP;
+	if (!bl_answer_may())
 		return BL_DROP;
 	bl_icmp_set(&header, packet, kind, mtu);
 	if (bl_cut(ctx, packet->l3 + quoted) || bl_answer_swap_macs(ctx) ||

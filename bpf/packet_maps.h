@@ -43,7 +43,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, BL_PACKET_GUARD_COUNT);
 	__type(key, __u32);
 	__type(value, struct bl_packet_guard);
 } packet_guard SEC(".maps");

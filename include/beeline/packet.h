@@ -81,7 +81,10 @@ struct bl_packet_state {
 	__u32 hash_seed; /* of `pending`; drawn once, so that nobody outside knows who meets whom */
 };
 
-/* packet_guard: per CPU, how many new flows may still be made. */
+/* packet_guard: per CPU, how many new flows may still be made, and answers be given. */
+#define BL_PACKET_GUARD_FLOWS 0
+#define BL_PACKET_GUARD_ANSWERS 1
+#define BL_PACKET_GUARD_COUNT 2
 struct bl_packet_guard {
 	__u64 filled_ns; /* CLOCK_MONOTONIC */
 	__u64 tokens;
@@ -272,6 +275,8 @@ struct bl_dsr_backend {
 struct bl_packet_tunables {
 	__u32 new_flows_per_s; /* a CPU; 0: no limit */
 	__u32 new_flows_burst;
+	__u32 answers_per_s; /* RST and ICMP errors, a CPU; 0: no limit */
+	__u32 answers_burst;
 	__u32 tcp_new_s; /* idle times after which a flow counts no more */
 	__u32 tcp_established_s;
 	__u32 tcp_closing_s;
@@ -289,10 +294,11 @@ struct bl_packet_tunables {
 
 #define BL_PACKET_TUNABLES_DEFAULT                                                                 \
 	{                                                                                          \
-		.new_flows_per_s = 20000, .new_flows_burst = 20000, .tcp_new_s = 60,               \
-		.tcp_established_s = 21600, .tcp_closing_s = 60, .udp_new_s = 30,                  \
-		.udp_established_s = 180, .snat_first = BL_SNAT_FIRST_DEFAULT,                     \
-		.snat_last = BL_SNAT_LAST_DEFAULT, .count = 1, .dsr = 1, .fragments = 1,           \
+		.new_flows_per_s = 20000, .new_flows_burst = 20000, .answers_per_s = 1000,         \
+		.answers_burst = 1000, .tcp_new_s = 60, .tcp_established_s = 21600,                \
+		.tcp_closing_s = 60, .udp_new_s = 30, .udp_established_s = 180,                    \
+		.snat_first = BL_SNAT_FIRST_DEFAULT, .snat_last = BL_SNAT_LAST_DEFAULT,            \
+		.count = 1, .dsr = 1, .fragments = 1,                                              \
 	}
 
 #endif

@@ -71,7 +71,9 @@
 	  "the client of a new flow answered its backend; the flow is established")                \
 	X(FLOW_COLLIDES, 40, "flow_collides",                                                      \
 	  "a client's port reaches this backend by another frontend already; dropped, the client " \
-	  "may try another port")
+	  "may try another port")                                                                  \
+	X(ANSWER_LIMIT, 41, "answer_limit",                                                        \
+	  "more refusals and ICMP errors than this CPU may send; dropped")
 
 enum bl_reason {
 #define BL_REASON_ENUM(name, number, label, text) BL_REASON_##name = number,

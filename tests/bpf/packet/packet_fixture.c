@@ -576,10 +576,10 @@ void packet_forget_guard(void)
 {
 	int cpus = libbpf_num_possible_cpus();
 	struct bl_packet_guard *zeros = calloc((size_t)cpus, sizeof(*zeros));
-	uint32_t zero = 0;
 
 	cr_assert_not_null(zeros);
-	put("packet_guard", &zero, zeros);
+	for (uint32_t i = 0; i < BL_PACKET_GUARD_COUNT; i++)
+		put("packet_guard", &i, zeros);
 	free(zeros);
 }
 

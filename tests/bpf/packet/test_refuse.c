@@ -216,3 +216,41 @@ Test(packet_refuse, truncated_packets_are_left_alone)
 {
 	everywhere(truncated);
 }
+
+static void up_with_few_answers(void)
+{
+	struct bl_packet_tunables tunables = packet_tunables();
+
+	tunables.answers_per_s = 1;
+	tunables.answers_burst = 10;
+	packet_up_with(tunables);
+}
+
+/* Whatever the sources are, that may be made up. */
+static void many_refused(void)
+{
+	struct outcome out;
+	uint32_t answered = 0;
+
+	packet_forget_guard();
+	packet_serve(VIP, SERVICE_PORT, 0, NULL, 0, NULL);
+	for (uint16_t i = 0; i < 100; i++) {
+		struct frame frame = {CLIENT, (uint16_t)(10000 + i), VIP, SERVICE_PORT,
+				      .flags = SYN};
+
+		packet_send(&frame, &out);
+		cr_assert(out.verdict == SENT || out.verdict == DROPPED);
+		answered += out.verdict == SENT;
+	}
+	/* A test run may move between processors, of which each has its own. */
+	cr_assert_lt(answered, 100);
+	cr_assert_geq(answered, 10);
+	cr_assert_eq(packet_reason(BL_REASON_ANSWER_LIMIT), 100 - answered);
+	cr_assert_eq(packet_reason(BL_REASON_NO_ENDPOINTS), 100);
+}
+
+Test(packet_answers, a_flood_of_what_is_refused_becomes_no_flood_of_refusals,
+     .init = up_with_few_answers, .fini = packet_down)
+{
+	everywhere(many_refused);
+}
