@@ -92,36 +92,36 @@ struct play {
 	struct bl_source *source;
 };
 
+/* Of one kind: no streamed lists, its list, and `watch` as what comes after. */
+static void add_kind(struct bl_buf *rules, const char *path, const char *list, const char *watch)
+{
+	bl_buf_addf(rules,
+		    "{'path':'%s','query':{'sendInitialEvents':'true'},'answer':{'recording':"
+		    "'errors/422-sendInitialEvents-without-match.http'}},",
+		    path);
+	bl_buf_addf(rules,
+		    "{'path':'%s','query':{'limit':'500'},'answer':{'file':'list/%s.json',"
+		    "'pieces':900,'seed':5}},",
+		    path, list);
+	bl_buf_addf(rules, "{'path':'%s','query':{'watch':'1'},'answer':{%s,'stream':'%s'}},", path,
+		    watch, list);
+}
+
 static void rules(struct play *play, const char *services_watch, const char *nodes,
 		  const char *pods)
 {
-#define CORE "/api/v1/"
-#define SLICES "/apis/discovery.k8s.io/v1/endpointslices"
-#define KIND(path, name)                                                                           \
-	"{'path':'" path "','query':{'sendInitialEvents':'true'},'answer':{'recording':'errors/"   \
-	"422-sendInitialEvents-without-match.http'}},"                                             \
-	"{'path':'" path "','query':{'limit':'500'},'answer':{'file':'list/" name                  \
-	".json','pieces':900,'seed':5}},"
-	fault_server_tell(
-		play->server,
-		"{'do':'rules','rules':[%s%s%s" KIND(CORE "services", "services") KIND(
-			SLICES, "endpointslices") KIND(CORE "nodes", "nodes.field-selector")
-			KIND(CORE "pods",
-			     "pods.field-selector") "{'path':'" SLICES "','query':{'watch':'1'},'"
-								       "answer':{'file':'watch/"
-						    "endpointslices.jsonl','pieces':5000,'seed':9,'"
-						    "stream':'slices'}},"
-						    "{'path':'" CORE "services','query':{'watch':'"
-								     "1'},'answer':{'file':'watch/"
-						    "services.jsonl','pieces':300,'seed':7,'stream'"
-						    ":'services'}},"
-						    "{'path':'" CORE "nodes','query':{'watch':'1'},"
-								     "'answer':{'body':'',"
-						    "'stream':'nodes'}},"
-						    "{'path':'" CORE "pods','query':{'watch':'1'},'"
-								     "answer':{'body':'',"
-						    "'stream':'pods'}}]}",
-		services_watch, nodes, pods);
+	struct bl_buf text = {0};
+
+	bl_buf_addf(&text, "%s%s%s", services_watch, nodes, pods);
+	add_kind(&text, "/api/v1/services", "services",
+		 "'file':'watch/services.jsonl','pieces':300,'seed':7");
+	add_kind(&text, "/apis/discovery.k8s.io/v1/endpointslices", "endpointslices",
+		 "'file':'watch/endpointslices.jsonl','pieces':5000,'seed':9");
+	add_kind(&text, "/api/v1/nodes", "nodes.field-selector", "'body':''");
+	add_kind(&text, "/api/v1/pods", "pods.field-selector", "'body':''");
+	text.data[text.len - 1] = '\0'; /* the last comma */
+	fault_server_tell(play->server, "{'do':'rules','rules':[%s]}", text.data);
+	bl_buf_done(&text);
 }
 
 static void begin(struct play *play, unsigned int flags, const char *services_watch,
