@@ -29,10 +29,21 @@ static inline __u32 bl_choose_hashed(__u32 hash, __u32 count)
 	return (__u64)hash * count >> 32;
 }
 
+/* Two multiplications: after one, a difference in the highest bits stays there, and the next word
+ * may take it back, as neighbouring ports of neighbouring addresses do. */
 static inline __u32 bl_mix(__u32 hash, __u32 word)
 {
 	hash = (hash ^ word) * 0x85ebca6bu;
-	return hash ^ hash >> 15;
+	hash = (hash ^ hash >> 13) * 0xc2b2ae35u;
+	return hash ^ hash >> 16;
+}
+
+/* The same for two words at a time. */
+static inline __u64 bl_mix_long(__u64 hash, __u32 high, __u32 low)
+{
+	hash = (hash ^ ((__u64)high << 32 | low)) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9ull;
+	return hash ^ hash >> 32;
 }
 
 /*

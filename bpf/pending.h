@@ -9,35 +9,37 @@
 
 #include "flow.h"
 
-static __always_inline __u32 bl_pending_hash(const struct bl_tuple *tuple)
+static __always_inline __u64 bl_pending_mix(__u32 seed, const struct bl_tuple *tuple)
 {
-	__u32 zero = 0, hash;
-	const struct bl_packet_state *state = bpf_map_lookup_elem(&packet_state, &zero);
+	__u64 hash = bl_mix_long(seed, tuple->source.words[0], tuple->destination.words[0]);
 
-	hash = bl_mix(state ? state->hash_seed : 0, tuple->source.words[0]);
-	hash = bl_mix(hash, tuple->destination.words[0]);
-	if (tuple->family == BL_FAMILY_IPV6) {
-		for (int i = 1; i < 4; i++) {
-			hash = bl_mix(hash, tuple->source.words[i]);
-			hash = bl_mix(hash, tuple->destination.words[i]);
-		}
-	}
-	hash = bl_mix(hash, (__u32)tuple->source_port << 16 | tuple->destination_port);
-	hash = bl_mix(hash, tuple->protocol) * 0xc2b2ae35u;
-	return hash ^ hash >> 16;
+	if (tuple->family == BL_FAMILY_IPV6)
+		for (int i = 1; i < 4; i++)
+			hash = bl_mix_long(hash, tuple->source.words[i],
+					   tuple->destination.words[i]);
+	return bl_mix_long(hash, (__u32)tuple->source_port << 16 | tuple->destination_port,
+			   tuple->protocol);
 }
 
-static __always_inline struct bl_pending_bucket *bl_pending_bucket_of(__u32 hash)
+static __always_inline __u64 bl_pending_hash(const struct bl_tuple *tuple)
+{
+	__u32 zero = 0;
+	const struct bl_packet_state *state = bpf_map_lookup_elem(&packet_state, &zero);
+
+	return bl_pending_mix(state ? state->hash_seed : 0, tuple);
+}
+
+static __always_inline struct bl_pending_bucket *bl_pending_bucket_of(__u64 hash)
 {
 	__u32 index = hash & (BL_PENDING_BUCKETS - 1);
 
 	return bpf_map_lookup_elem(&pending, &index);
 }
 
-/* Of the bits that the index leaves over; never 0. */
-static __always_inline __u32 bl_pending_tag(__u32 hash)
+/* Of bits that the index leaves over; never 0. */
+static __always_inline __u32 bl_pending_tag(__u64 hash)
 {
-	return hash / BL_PENDING_BUCKETS + 1;
+	return (__u32)(hash >> 32) | 1;
 }
 
 /* 1 when both are equal, else 0. Numbers instead of branches: each would double the verifier's
@@ -94,7 +96,8 @@ int bl_pending_find(const struct bl_tuple *tuple, struct bl_pending *ret);
 __noinline int bl_pending_find(const struct bl_tuple *tuple, struct bl_pending *ret)
 {
 	struct bl_pending_bucket *bucket;
-	__u32 hash, way;
+	__u64 hash;
+	__u32 way;
 
 	if (!tuple || !ret)
 		return 0;
@@ -118,7 +121,8 @@ __noinline int bl_pending_store(const struct bl_pending *from, __u64 flags, __u6
 {
 	struct bl_pending_bucket *bucket;
 	bool is_free = true;
-	__u32 hash, way;
+	__u64 hash;
+	__u32 way;
 
 	if (!from)
 		return -1;
@@ -149,7 +153,8 @@ int bl_pending_delete(const struct bl_tuple *tuple);
 __noinline int bl_pending_delete(const struct bl_tuple *tuple)
 {
 	struct bl_pending_bucket *bucket;
-	__u32 hash, way;
+	__u64 hash;
+	__u32 way;
 
 	if (!tuple)
 		return 0;
@@ -171,7 +176,8 @@ int bl_pending_answered(const struct bl_tuple *tuple, __u32 acknowledges);
 __noinline int bl_pending_answered(const struct bl_tuple *tuple, __u32 acknowledges)
 {
 	struct bl_pending_bucket *bucket;
-	__u32 hash, way;
+	__u64 hash;
+	__u32 way;
 
 	if (!tuple)
 		return 0;

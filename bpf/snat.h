@@ -45,11 +45,8 @@ static long bl_snat_try(__u32 i, void *context)
 
 	claim->answer->from.destination_port =
 		bpf_htons(bl_pool_port(tunables.snat_first, tunables.snat_last, claim->start, i));
-	if (bl_flow_holds(claim->answer, claim->now_ns))
-		return 0;
 	claim->result = bl_pending_store(claim->answer, BPF_NOEXIST, claim->now_ns);
-	/* Confirmed between the two looks: established flows are stored before they stop waiting.
-	 */
+	/* In this order: flows are established before they stop waiting. */
 	if (!claim->result && bl_flow_holds(claim->answer, claim->now_ns)) {
 		(void)bl_pending_delete(&claim->answer->from);
 		claim->result = -1;

@@ -11,13 +11,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "plan/maglev.h"
 #include "plan/plan.h"
+
+const char *const packet_kind_names[PACKET_KIND_COUNT] = {
+	[PACKET_SNAT] = "snat",
+	[PACKET_DSR] = "dsr",
+	[PACKET_LOCAL] = "local",
+};
 
 static const char *const devices[] = {"up0", "up1"};
 
-static int put_service(struct bl_plan *plan, const struct synthetic *services, uint32_t number,
-		       struct bl_delta *delta, struct bl_err *err)
+static int put_service(struct bl_plan *plan, const struct synthetic *services,
+		       enum packet_kind kind, uint32_t number, struct bl_delta *delta,
+		       struct bl_err *err)
 {
 	struct bl_resolved_backend backends[128];
 	struct bl_resolved_frontend frontend = {
@@ -30,9 +36,8 @@ static int put_service(struct bl_plan *plan, const struct synthetic *services, u
 					.frontend_count = 1,
 					.backends = backends,
 					.backend_count = services->backends,
-					.maglev = (uint64_t)services->services *
-							  bl_maglev_size(services->backends) <=
-						  BL_MAGLEV_MAX};
+					.maglev = true,
+					.dsr = kind == PACKET_DSR};
 	char name[32];
 	struct bl_resolved resolved = {
 		.ns = "bench", .name = name, .ports = &port, .port_count = 1};
@@ -45,7 +50,8 @@ static int put_service(struct bl_plan *plan, const struct synthetic *services, u
 							   .weight = 100,
 							   .internal = true,
 							   .cluster = true,
-							   .external = true};
+							   .external = true,
+							   .local = kind == PACKET_LOCAL};
 		synthetic_backend(services, number, i, &backends[i].address);
 	}
 	return bl_plan_put(plan, &resolved, delta, err);
@@ -63,7 +69,7 @@ static int program(struct packet_setup *setup, const struct bl_packet_tunables *
 		return bl_err_set(err, r, "cannot allocate a plan");
 	bl_plan_set_snat_pool(plan, tunables->snat_first, tunables->snat_last);
 	for (uint32_t i = 0; r == 0 && i < setup->services.services; i++)
-		r = put_service(plan, &setup->services, i, &unused, err);
+		r = put_service(plan, &setup->services, setup->kind, i, &unused, err);
 	if (r == 0)
 		r = bl_datapath_read(setup->datapath, &rows, err);
 	if (r == 0)
@@ -94,9 +100,14 @@ static int find(struct packet_setup *setup, const char *bpffs, struct bl_err *er
 	char path[512];
 
 	setup->outer = if_nametoindex(devices[0]);
-	(void)snprintf(path, sizeof(path), "%s/" BL_MAP_FLOWS4, bpffs);
+	(void)snprintf(path, sizeof(path), "%s/%s", bpffs,
+		       setup->services.frontend.family == BL_FAMILY_IPV4 ? BL_MAP_FLOWS4
+									 : BL_MAP_FLOWS6);
 	setup->flows_fd = bpf_obj_get(path);
-	if (setup->flows_fd < 0 || bpf_xdp_query((int)setup->outer, 0, &query) < 0)
+	(void)snprintf(path, sizeof(path), "%s/" BL_MAP_PENDING, bpffs);
+	setup->pending_fd = bpf_obj_get(path);
+	if (setup->flows_fd < 0 || setup->pending_fd < 0 ||
+	    bpf_xdp_query((int)setup->outer, 0, &query) < 0)
 		return bl_err_set(err, -errno, "cannot find what is measured: %m");
 	setup->program_fd = bpf_prog_get_fd_by_id(query.prog_id);
 	return setup->program_fd < 0
@@ -109,12 +120,15 @@ int packet_setup_open(struct packet_setup *setup, char **argv, struct bl_err *er
 	struct bl_datapath_config config;
 	int r;
 
-	*setup = (struct packet_setup){.program_fd = -1, .flows_fd = -1};
+	*setup = (struct packet_setup){.program_fd = -1, .flows_fd = -1, .pending_fd = -1};
 	r = synthetic_parse(&setup->services, argv + 3, err);
-	if (r == 0 && (setup->services.services & (setup->services.services - 1) ||
-		       setup->services.frontend.family != BL_FAMILY_IPV4))
+	if (r == 0 && setup->services.services & (setup->services.services - 1))
 		r = bl_err_set(err, -EINVAL,
-			       "expected IPv4 and a number of services that is a power of two");
+			       "expected a number of services that is a power of two");
+	while (r == 0 && strcmp(argv[9], packet_kind_names[setup->kind]) != 0)
+		if (++setup->kind == PACKET_KIND_COUNT)
+			r = bl_err_set(err, -EINVAL, "expected snat, dsr or local, got '%s'",
+				       argv[9]);
 	bl_datapath_config_init(&config);
 	config.cgroup = argv[1];
 	config.bpffs = argv[2];
@@ -140,6 +154,8 @@ void packet_setup_close(struct packet_setup *setup)
 		(void)close(setup->program_fd);
 	if (setup->flows_fd >= 0)
 		(void)close(setup->flows_fd);
+	if (setup->pending_fd >= 0)
+		(void)close(setup->pending_fd);
 	setup->datapath = bl_datapath_close(setup->datapath);
 }
 
@@ -153,78 +169,71 @@ int packet_setup_attach_only(char **argv, struct bl_err *err)
 	return r;
 }
 
-/* Writing a row moves it within the map, and removing the first one makes the next search long: so
- * the keys are listed first. */
-static struct bl_flow4_key *list_keys(const struct packet_setup *setup, size_t *ret_count)
-{
-	struct bl_flow4_key *keys = calloc(BL_FLOWS4_MAX, sizeof(*keys));
-	size_t count = 0;
+union flow_key {
+	struct bl_flow4_key v4;
+	struct bl_flow6_key v6;
+};
 
-	while (keys && count < BL_FLOWS4_MAX &&
-	       bpf_map_get_next_key(setup->flows_fd, count ? &keys[count - 1] : NULL,
-				    &keys[count]) == 0)
-		count++;
-	*ret_count = count;
-	return keys;
-}
+union flow_value {
+	struct bl_flow flow;
+	struct bl_flow4 v4;
+	struct bl_flow6 v6;
+};
 
 size_t packet_setup_count_flows(const struct packet_setup *setup)
 {
-	size_t count;
-	_cleanup_free_ struct bl_flow4_key *keys = list_keys(setup, &count);
+	union flow_key key;
+	size_t count = 0;
+	int r = bpf_map_get_next_key(setup->flows_fd, NULL, &key);
 
-	return keys ? count : 0;
+	for (; r == 0 && count < 2 * BL_FLOWS4_MAX; count++)
+		r = bpf_map_get_next_key(setup->flows_fd, &key, &key);
+	return count;
 }
 
-int packet_setup_clear_flows(const struct packet_setup *setup)
+int packet_setup_answer(const struct packet_setup *setup)
 {
-	size_t count;
-	_cleanup_free_ struct bl_flow4_key *keys = list_keys(setup, &count);
+	struct bl_pending_bucket bucket;
 
-	for (size_t i = 0; keys && i < count; i++)
-		if (bpf_map_delete_elem(setup->flows_fd, &keys[i]) < 0 && errno != ENOENT)
+	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++) {
+		bool is_used = false;
+
+		if (bpf_map_lookup_elem(setup->pending_fd, &i, &bucket) < 0)
 			return -errno;
-	return keys ? 0 : -ENOMEM;
-}
-
-static void reply_of(const struct bl_flow4_key *key, struct packet_headers *ret)
-{
-	*ret = (struct packet_headers){
-		.eth = {.h_proto = htons(ETH_P_IP)},
-		.ip = {.version = 4,
-		       .ihl = 5,
-		       .ttl = 64,
-		       .protocol = key->protocol,
-		       .tot_len = htons(sizeof(*ret) - sizeof(ret->eth)),
-		       .check = 0x1234},
-		.udp = {.source = key->source_port,
-			.dest = key->destination_port,
-			.len = htons(sizeof(ret->udp) + sizeof(ret->payload)),
-			.check = 0x1234},
-	};
-	memcpy(&ret->ip.saddr, key->source, sizeof(ret->ip.saddr));
-	memcpy(&ret->ip.daddr, key->destination, sizeof(ret->ip.daddr));
-}
-
-int packet_setup_establish(const struct packet_setup *setup, struct packet_headers *ret_reply)
-{
-	size_t count;
-	_cleanup_free_ struct bl_flow4_key *keys = list_keys(setup, &count);
-	bool found = false;
-
-	if (!keys)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		struct bl_flow4 value;
-
-		if (bpf_map_lookup_elem(setup->flows_fd, &keys[i], &value) < 0)
-			continue;
-		if (value.flow.kind == BL_FLOW_REPLY_REMOTE) {
-			reply_of(&keys[i], ret_reply);
-			found = true;
+		for (uint32_t k = 0; k < BL_PENDING_WAYS; k++) {
+			is_used = is_used || bucket.tags[k];
+			bucket.entries[k].flow.state = BL_FLOW_ESTABLISHED;
 		}
+		if (is_used && bpf_map_update_elem(setup->pending_fd, &i, &bucket, BPF_EXIST) < 0)
+			return -errno;
 	}
-	return found ? 0 : -ENOENT;
+	return 0;
+}
+
+int packet_setup_find_answer(const struct packet_setup *setup, struct bl_tuple *ret)
+{
+	bool is_ipv4 = setup->services.frontend.family == BL_FAMILY_IPV4;
+	union flow_key key;
+	union flow_value value;
+	int r = bpf_map_get_next_key(setup->flows_fd, NULL, &key);
+
+	for (; r == 0; r = bpf_map_get_next_key(setup->flows_fd, &key, &key)) {
+		if (bpf_map_lookup_elem(setup->flows_fd, &key, &value) < 0 ||
+		    value.flow.kind != BL_FLOW_REPLY_REMOTE)
+			continue;
+		*ret = (struct bl_tuple){.family = setup->services.frontend.family};
+		if (is_ipv4) {
+			memcpy(ret->source.ipv4, key.v4.source, 4);
+			memcpy(ret->destination.ipv4, key.v4.destination, 4);
+		} else {
+			memcpy(ret->source.ipv6, key.v6.source, 16);
+			memcpy(ret->destination.ipv6, key.v6.destination, 16);
+		}
+		ret->source_port = is_ipv4 ? key.v4.source_port : key.v6.source_port;
+		ret->destination_port = is_ipv4 ? key.v4.destination_port : key.v6.destination_port;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 struct packet_work *packet_setup_map(int fd)

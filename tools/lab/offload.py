@@ -18,7 +18,7 @@ SIOCETHTOOL = 0x8946
 PROG_TYPE_XDP = 6
 XDP_FLAGS_DRV_MODE = 1 << 2
 RETURN_PASS = bytes.fromhex("b700000002000000" "9500000000000000")
-COMMANDS = {"rx": 0x15, "tx": 0x17}
+COMMANDS = {"rx": 0x15, "tx": 0x17, "gro": 0x2c}
 
 
 def switch(sock, device, feature, on):

@@ -7,6 +7,7 @@
 
 #include "bucket.h"
 #include "parse.h"
+#include "pending.h"
 #include "pool.h"
 
 /* RFC 1071 by the book. */
@@ -205,4 +206,30 @@ Test(csum, udp_without_a_checksum_stays_so_and_zero_is_written_as_ones)
 	/* The change that makes the sum all ones, whose complement is zero. */
 	cr_assert_eq(bl_csum_transport(0x1234, 0x1234, true), 0xffff);
 	cr_assert_eq(bl_csum_transport(0x1234, 0x1234, false), 0);
+}
+
+/* Neighbouring ports of neighbouring addresses, as one machine dials many virtual ones. */
+Test(pending, flows_that_differ_in_related_places_have_hashes_of_their_own)
+{
+	static uint64_t seen[4096];
+	uint32_t shared = 0, used[64] = {0};
+
+	for (uint32_t i = 0; i < 4096; i++) {
+		struct bl_tuple tuple = {.source.words = {0x000012c6},
+					 .destination.words = {bpf_htonl(0x0a800000 + (i & 255))},
+					 .source_port = bpf_htons((uint16_t)(2048 + i)),
+					 .destination_port = bpf_htons(80),
+					 .family = BL_FAMILY_IPV4,
+					 .protocol = IPPROTO_UDP};
+
+		seen[i] = bl_pending_mix(12345, &tuple);
+		used[seen[i] % 64]++;
+		for (uint32_t k = 0; k < i; k++)
+			shared += seen[k] % BL_PENDING_BUCKETS == seen[i] % BL_PENDING_BUCKETS &&
+				  bl_pending_tag(seen[k]) == bl_pending_tag(seen[i]);
+	}
+	cr_expect_eq(shared, 0);
+	/* Seven deviations of 64 in each. */
+	for (uint32_t i = 0; i < 64; i++)
+		cr_expect(used[i] > 8 && used[i] < 120, "%u: %u", i, used[i]);
 }
