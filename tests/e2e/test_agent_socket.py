@@ -354,7 +354,9 @@ def test_discovery_is_what_kubectl_asks_for(agent):
     assert agent.get("/api")[1]["versions"] == ["v1"]
     assert agent.get("/apis")[1]["groups"][0]["name"] == "discovery.k8s.io"
     core = {row["name"]: row for row in agent.get("/api/v1")[1]["resources"]}
-    assert set(core) == {"services", "pods", "endpoints", "events", "nodes", "namespaces"}
+    with_status = {"services", "pods", "nodes", "namespaces"}
+    assert set(core) == with_status | {name + "/status" for name in with_status} | {
+        "endpoints", "events"}
     assert core["services"]["shortNames"] == ["svc"] and core["services"]["namespaced"]
     slices = agent.get("/apis/discovery.k8s.io/v1")[1]["resources"]
     assert [row["name"] for row in slices] == ["endpointslices"]

@@ -11,6 +11,7 @@
 static const char *const all_verbs[] = {"create", "delete", "deletecollection", "get",
 					"list",   "patch",  "update",           "watch"};
 static const char *const read_verbs[] = {"get", "list"};
+static const char *const status_verbs[] = {"get", "patch", "update"};
 
 static struct json_object *strings(const char *const *items, size_t count)
 {
@@ -123,6 +124,21 @@ static struct json_object *resource_entry(const struct bl_api_resource *resource
 	return json;
 }
 
+/* "services/status" */
+static struct json_object *status_entry(const struct bl_api_resource *resource)
+{
+	struct json_object *json = json_object_new_object();
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s/status", resource->plural);
+	bl_json_set_str(json, "name", name);
+	bl_json_set_str(json, "singularName", "");
+	bl_json_set(json, "namespaced", json_object_new_boolean(resource->namespaced));
+	bl_json_set_str(json, "kind", resource->kind);
+	bl_json_set(json, "verbs", strings(status_verbs, ARRAY_SIZE(status_verbs)));
+	return json;
+}
+
 struct json_object *bl_discovery_resources(const char *group_version)
 {
 	struct json_object *json = document("APIResourceList", "v1");
@@ -131,13 +147,28 @@ struct json_object *bl_discovery_resources(const char *group_version)
 
 	bl_json_set_str(json, "groupVersion", group_version);
 	bl_json_set(json, "resources", list);
-	for (size_t i = 0; bl_api_resource(i, &resource); i++)
-		if (strcmp(resource.group_version, group_version) == 0)
-			bl_json_push(list, resource_entry(&resource));
+	for (size_t i = 0; bl_api_resource(i, &resource); i++) {
+		if (strcmp(resource.group_version, group_version) != 0)
+			continue;
+		bl_json_push(list, resource_entry(&resource));
+		if (resource.has_status)
+			bl_json_push(list, status_entry(&resource));
+	}
 	if (json_object_array_length(list))
 		return json;
 	(void)json_object_put(json);
 	return NULL;
+}
+
+static struct json_object *aggregated_status(const struct bl_api_resource *resource)
+{
+	struct json_object *list = json_object_new_array(), *json = json_object_new_object();
+
+	bl_json_set_str(json, "subresource", "status");
+	bl_json_set(json, "responseKind", bl_openapi_gvk(resource));
+	bl_json_set(json, "verbs", strings(status_verbs, ARRAY_SIZE(status_verbs)));
+	bl_json_push(list, json);
+	return list;
 }
 
 static struct json_object *aggregated_resource(const struct bl_api_resource *resource)
@@ -149,6 +180,8 @@ static struct json_object *aggregated_resource(const struct bl_api_resource *res
 	bl_json_set_str(json, "scope", resource->namespaced ? "Namespaced" : "Cluster");
 	bl_json_set_str(json, "singularResource", resource->singular);
 	put_words(json, resource);
+	if (resource->has_status)
+		bl_json_set(json, "subresources", aggregated_status(resource));
 	return json;
 }
 

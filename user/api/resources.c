@@ -44,7 +44,9 @@ _Static_assert(ARRAY_SIZE(order) == BL_KIND_COUNT + 1, "every kind has its place
 bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 {
 	const struct bl_kind_info *info;
+	const struct bl_type *type;
 	enum bl_kind kind;
+	size_t hint = 0;
 
 	if (index >= ARRAY_SIZE(order))
 		return false;
@@ -54,6 +56,7 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 		return true;
 	}
 	info = bl_kind_info(kind);
+	type = bl_type_of(kind);
 	*ret = (struct bl_api_resource){
 		.group = strchr(info->api_version, '/') ? "discovery.k8s.io" : "",
 		.group_version = info->api_version,
@@ -63,7 +66,8 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 		.short_name = info->short_name,
 		.category = extras[kind].category,
 		.namespaced = info->namespaced,
-		.type = bl_type_of(kind),
+		.has_status = bl_type_find(type, "status", strlen("status"), &hint),
+		.type = type,
 		.help = extras[kind].help,
 	};
 	return true;

@@ -18,6 +18,7 @@ struct bl_api_resource {
 	const char *category;   /* "all", or NULL */
 	bool namespaced;
 	bool read_only;
+	bool has_status; /* a path of its own for the status */
 	const struct bl_type *type;
 	const char *help;
 };
