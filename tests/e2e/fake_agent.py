@@ -12,7 +12,8 @@ import urllib.parse
 PATH = re.compile(r"^/(?:api/v1|apis/discovery\.k8s\.io/v1)(?:/namespaces/([^/]+))?/([a-z]+)"
                   r"(?:/([^/]+))?$")
 KINDS = {"services": "Service", "pods": "Pod", "endpoints": "Endpoints",
-         "endpointslices": "EndpointSlice", "nodes": "Node", "namespaces": "Namespace"}
+         "endpointslices": "EndpointSlice", "nodes": "Node", "namespaces": "Namespace",
+         "leases": "Lease"}
 
 
 def merge(target, patch):

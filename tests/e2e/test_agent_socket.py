@@ -362,6 +362,29 @@ def test_discovery_is_what_kubectl_asks_for(agent):
     assert [row["name"] for row in slices] == ["endpointslices"]
 
 
+def test_leases_are_kept_for_others(agent):
+    agent.start()
+    path = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+             "metadata": {"name": "pool"},
+             "spec": {"holderIdentity": "node-b", "leaseDurationSeconds": 15, "leaseTransitions": 0,
+                      "acquireTime": "2026-01-31T12:00:00.000001Z",
+                      "renewTime": "2026-01-31T12:00:00.000001Z"}}
+    code, made = agent.post(path, lease)
+    assert code == 201 and made["spec"]["renewTime"] == "2026-01-31T12:00:00.000001Z", made
+    made["spec"]["renewTime"] = "2026-01-31T12:00:05.000002Z"
+    code, renewed = agent.call("PUT", path + "/pool", made)
+    assert code == 200 and renewed["metadata"]["generation"] == 2, renewed
+    # Who read it before that comes too late.
+    made["spec"]["holderIdentity"] = "node-c"
+    assert agent.call("PUT", path + "/pool", made)[0] == 409
+    assert agent.post(path, lease)[0] == 409
+    agent.stop()
+    agent.start()
+    assert agent.get(path + "/pool")[1]["spec"] == renewed["spec"]
+    assert agent.call("DELETE", path + "/pool")[0] == 200
+
+
 def test_selectors(agent):
     agent.start()
     for name, tier in [("a", "front"), ("b", "back"), ("c", None)]:

@@ -95,6 +95,7 @@ void bl_dirty_note(struct bl_dirty *dirty, const struct bl_store *store,
 		note_node(dirty, event);
 		break;
 	case BL_KIND_NAMESPACE:
+	case BL_KIND_LEASE:
 	case BL_KIND_COUNT:
 		break;
 	}

@@ -11,8 +11,7 @@
 #include "model/schema.h"
 
 #define CORE "/api/v1"
-#define DISCOVERY_GROUP "discovery.k8s.io"
-#define DISCOVERY "/apis/" DISCOVERY_GROUP "/v1"
+#define GROUPS "/apis/"
 
 struct bl_source_name bl_rest_name(const struct bl_rest_target *target)
 {
@@ -88,18 +87,40 @@ static bool next_part(const char **at, char *part, size_t size)
 	return true;
 }
 
-static bool kind_of(const char *plural, bool discovery, enum bl_kind *ret)
+static bool kind_of(const char *plural, const char *group_version, enum bl_kind *ret)
 {
 	for (int i = 0; i < BL_KIND_COUNT; i++) {
 		const struct bl_kind_info *info = bl_kind_info((enum bl_kind)i);
 
-		if (strcmp(info->plural, plural) ||
-		    (strcmp(info->api_version, "v1") != 0) != discovery)
+		if (strcmp(info->plural, plural) || strcmp(info->api_version, group_version))
 			continue;
 		*ret = (enum bl_kind)i;
 		return true;
 	}
 	return false;
+}
+
+/* "v1" of "/api/v1/...", "GROUP/VERSION" of "/apis/GROUP/VERSION/...", and what follows. */
+static bool split_version(const char **path, char *version, size_t size)
+{
+	const char *at = *path, *slash;
+
+	if (!strncmp(at, CORE "/", strlen(CORE "/"))) {
+		at += strlen("/api/");
+		slash = strchr(at, '/');
+	} else if (!strncmp(at, GROUPS, strlen(GROUPS))) {
+		at += strlen(GROUPS);
+		slash = strchr(at, '/');
+		slash = slash ? strchr(slash + 1, '/') : NULL;
+	} else {
+		return false;
+	}
+	if (!slash || (size_t)(slash - at) >= size)
+		return false;
+	memcpy(version, at, (size_t)(slash - at));
+	version[slash - at] = '\0';
+	*path = slash;
+	return true;
 }
 
 /* "/services", "/namespaces/NS/services/NAME" ... after the group's prefix. False: too many parts.
@@ -134,11 +155,11 @@ static bool has_status(enum bl_kind kind)
 	return bl_type_find(bl_type_of(kind), "status", strlen("status"), &hint);
 }
 
-static bool find_kind(const char *plural, bool discovery, struct bl_rest_target *target)
+static bool find_kind(const char *plural, const char *group_version, struct bl_rest_target *target)
 {
 	bool namespaced;
 
-	if (!kind_of(plural, discovery, &target->kind))
+	if (!kind_of(plural, group_version, &target->kind))
 		return false;
 	if (target->is_status && !has_status(target->kind))
 		return false;
@@ -291,23 +312,18 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 {
 	struct bl_rest_target target;
 	const char *path = request->path;
-	char plural[256];
-	bool discovery = !strncmp(path, DISCOVERY "/", strlen(DISCOVERY "/"));
+	char plural[256], group_version[256];
 
-	if (discovery)
-		path += strlen(DISCOVERY);
-	else if (!strncmp(path, CORE "/", strlen(CORE "/")))
-		path += strlen(CORE);
-	else
+	if (!split_version(&path, group_version, sizeof(group_version)))
 		return false;
 	if (!split_path(path, plural, &target))
 		return false;
-	if (!discovery && !strcmp(plural, "events") && !target.is_status &&
+	if (!strcmp(group_version, "v1") && !strcmp(plural, "events") && !target.is_status &&
 	    (target.ns[0] || !target.name[0])) {
 		bl_rest_events(agent, request, target.ns, target.name, reply);
 		return true;
 	}
-	if (!find_kind(plural, discovery, &target))
+	if (!find_kind(plural, group_version, &target))
 		return false;
 	if (target.name[0])
 		serve_object(agent, request, &target, reply);

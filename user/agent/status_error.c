@@ -4,8 +4,6 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-
 static void add_string(struct json_object *json, const char *key, const char *value)
 {
 	if (value)
@@ -41,24 +39,16 @@ const char *bl_status_reason(unsigned int code)
 	return "Unknown";
 }
 
-/* Of the group's resources, "discovery.k8s.io"; NULL: the core group. */
-static char *group_of(enum bl_kind kind)
-{
-	const char *version = bl_kind_info(kind)->api_version, *slash = strchr(version, '/');
-
-	return slash ? strndup(version, (size_t)(slash - version)) : NULL;
-}
-
 /* Takes `causes`. */
 static struct json_object *details_of(const struct bl_source_name *about, const char *kind,
 				      const char *uid, struct json_object *causes)
 {
 	struct json_object *details = json_object_new_object();
-	_cleanup_free_ char *group = about ? group_of(about->kind) : NULL;
+	const char *group = about ? bl_kind_info(about->kind)->group : "";
 
 	if (about) {
 		add_string(details, "name", about->name && about->name[0] ? about->name : NULL);
-		add_string(details, "group", group);
+		add_string(details, "group", group[0] ? group : NULL);
 		add_string(details, "kind", kind ? kind : bl_kind_info(about->kind)->plural);
 		add_string(details, "uid", uid);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Columns of Service, Endpoints, EndpointSlice and Namespace. */
+/* Columns of Service, Endpoints, EndpointSlice, Namespace and Lease. */
 #include "api/columns.h"
 
 #include <inttypes.h>
@@ -297,6 +297,19 @@ static const struct bl_column namespace_columns[] = {
 	{NULL},
 };
 
+static void lease_holder(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
+{
+	(void)view;
+	bl_buf_add_str(ret, bl_json_str_or(object, "spec.holderIdentity", ""));
+}
+
+static const struct bl_column lease_columns[] = {
+	{"Name", false, bl_column_name},
+	{"Holder", false, lease_holder},
+	{"Age", false, bl_column_age},
+	{NULL},
+};
+
 const struct bl_column *bl_columns_of(enum bl_kind kind)
 {
 	switch (kind) {
@@ -310,6 +323,8 @@ const struct bl_column *bl_columns_of(enum bl_kind kind)
 		return slice_columns;
 	case BL_KIND_NODE:
 		return bl_columns_node;
+	case BL_KIND_LEASE:
+		return lease_columns;
 	case BL_KIND_NAMESPACE:
 	case BL_KIND_COUNT:
 		break;

@@ -8,6 +8,7 @@
 
 #define CORE "io.k8s.api.core.v1."
 #define DISCOVERY "io.k8s.api.discovery.v1."
+#define COORDINATION "io.k8s.api.coordination.v1."
 #define META "io.k8s.apimachinery.pkg.apis.meta.v1."
 #define TIME META "Time"
 #define LIST_META META "ListMeta"
@@ -35,7 +36,9 @@ static const char *prefix_of(const struct bl_type *type, const struct bl_api_res
 {
 	if (strcmp(type->name, "ObjectMeta") == 0 || strcmp(type->name, "OwnerReference") == 0)
 		return META;
-	return resource->group[0] ? DISCOVERY : CORE;
+	if (!resource->group[0])
+		return CORE;
+	return strcmp(resource->group, "coordination.k8s.io") == 0 ? COORDINATION : DISCOVERY;
 }
 
 static void collect(struct types *types, const struct bl_type *type,

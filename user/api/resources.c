@@ -18,6 +18,7 @@ static const struct {
 	[BL_KIND_ENDPOINT_SLICE] = {"some of the addresses and ports that a Service leads to"},
 	[BL_KIND_NODE] = {"a machine that serves pods, and its addresses"},
 	[BL_KIND_NAMESPACE] = {"a scope for names"},
+	[BL_KIND_LEASE] = {"who of several does something, and until when"},
 };
 
 static const struct bl_api_resource event_resource = {
@@ -37,7 +38,7 @@ static const struct bl_api_resource event_resource = {
 #define EVENT BL_KIND_COUNT
 static const enum bl_kind order[] = {
 	BL_KIND_ENDPOINTS, EVENT,           BL_KIND_NAMESPACE,      BL_KIND_NODE,
-	BL_KIND_POD,       BL_KIND_SERVICE, BL_KIND_ENDPOINT_SLICE,
+	BL_KIND_POD,       BL_KIND_SERVICE, BL_KIND_ENDPOINT_SLICE, BL_KIND_LEASE,
 };
 _Static_assert(ARRAY_SIZE(order) == BL_KIND_COUNT + 1, "every kind has its place");
 
@@ -58,7 +59,7 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 	info = bl_kind_info(kind);
 	type = bl_type_of(kind);
 	*ret = (struct bl_api_resource){
-		.group = strchr(info->api_version, '/') ? "discovery.k8s.io" : "",
+		.group = info->group,
 		.group_version = info->api_version,
 		.kind = info->kind,
 		.plural = info->plural,
@@ -75,7 +76,8 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 
 const char *bl_api_group_version(size_t index)
 {
-	static const char *const versions[] = {"v1", "discovery.k8s.io/v1"};
+	static const char *const versions[] = {"v1", "discovery.k8s.io/v1",
+					       "coordination.k8s.io/v1"};
 
 	return index < ARRAY_SIZE(versions) ? versions[index] : NULL;
 }

@@ -219,6 +219,7 @@ void bl_describe(enum bl_kind kind, const struct bl_description *what, struct bl
 		bl_describe_node(what, ret);
 		break;
 	case BL_KIND_NAMESPACE:
+	case BL_KIND_LEASE:
 	case BL_KIND_COUNT:
 		describe_namespace(what, ret);
 		break;

@@ -59,16 +59,20 @@ int bl_kind_parse(const char *word, size_t len, enum bl_kind *ret, struct bl_err
 	memcpy(text, word, len);
 	text[len] = '\0';
 	group = strchr(text, '.');
-	if (group && strcmp(group, ".discovery.k8s.io") == 0)
+	if (group)
 		*group = '\0';
-	if (bl_kind_from_word(text, ret) == 0)
+	if (bl_kind_from_word(text, ret) == 0 &&
+	    (!group || strcmp(group + 1, bl_kind_info(*ret)->group) == 0))
 		return 0;
+	if (group)
+		*group = '.';
 	return unknown_kind(text, err);
 }
 
 const char *bl_kind_word(enum bl_kind kind)
 {
 	return kind == BL_KIND_ENDPOINT_SLICE ? "endpointslice.discovery.k8s.io"
+	       : kind == BL_KIND_LEASE        ? "lease.coordination.k8s.io"
 					      : bl_kind_info(kind)->singular;
 }
 

@@ -180,9 +180,22 @@ static int unknown_kind(struct bl_report *report, const char *word, const char *
 		      flags & BL_DECODE_SKIP_UNKNOWN_KINDS
 			      ? "kind '%s' is not known here and is skipped"
 			      : "unknown kind '%s'; known are Service, Pod, Endpoints, "
-				"EndpointSlice, Node and Namespace",
+				"EndpointSlice, Node, Namespace and Lease",
 		      word);
 	return flags & BL_DECODE_SKIP_UNKNOWN_KINDS ? -ENOENT : -EINVAL;
+}
+
+/* "discovery.k8s.io/v1beta1": a group of ours, be it in another version. */
+static bool is_known_group(const char *version)
+{
+	for (int kind = 0; kind < BL_KIND_COUNT; kind++) {
+		const char *group = bl_kind_info((enum bl_kind)kind)->group;
+		size_t len = strlen(group);
+
+		if (len > 0 && strncmp(version, group, len) == 0 && version[len] == '/')
+			return true;
+	}
+	return false;
 }
 
 static int check_api_version(struct bl_report *report, const struct bl_kind_info *info,
@@ -197,7 +210,7 @@ static int check_api_version(struct bl_report *report, const struct bl_kind_info
 	if (strcmp(version, info->api_version) == 0)
 		return 0;
 	/* The same word in a group of somebody else is another kind. */
-	if (strchr(version, '.') && strncmp(version, "discovery.k8s.io/", 17) != 0)
+	if (strchr(version, '.') && !is_known_group(version))
 		return unknown_kind(report, info->kind, NULL, flags);
 	bl_report_add(report, BL_SEVERITY_ERROR, BL_PLACE_VALUE, "apiVersion",
 		      "kind '%s' has apiVersion '%s', got '%s'", info->kind, info->api_version,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Node and Namespace (v1). */
+/* Node and Namespace (v1), Lease (coordination.k8s.io/v1). */
 #ifndef MODEL_NODE_H
 #define MODEL_NODE_H
 
@@ -40,6 +40,16 @@ struct bl_node {
 struct bl_namespace {
 	struct bl_object object;
 	const char *phase; /* status.phase: "Active", "Terminating" or NULL */
+};
+
+/* What several agents agree by; the agent that keeps it only passes it on. */
+struct bl_lease_object {
+	struct bl_object object;
+	const char *holder; /* spec.holderIdentity */
+	int32_t duration_s;
+	const char *acquire_time; /* with microseconds, as it was written */
+	const char *renew_time;
+	int32_t transitions;
 };
 
 static inline const struct bl_node *bl_node_of(const struct bl_object *object)

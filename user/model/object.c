@@ -30,6 +30,7 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "Service",
 			.api_version = "v1",
+			.group = "",
 			.plural = "services",
 			.singular = "service",
 			.short_name = "svc",
@@ -39,6 +40,7 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "Pod",
 			.api_version = "v1",
+			.group = "",
 			.plural = "pods",
 			.singular = "pod",
 			.short_name = "po",
@@ -48,6 +50,7 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "Endpoints",
 			.api_version = "v1",
+			.group = "",
 			.plural = "endpoints",
 			.singular = "endpoints",
 			.short_name = "ep",
@@ -57,6 +60,7 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "EndpointSlice",
 			.api_version = "discovery.k8s.io/v1",
+			.group = "discovery.k8s.io",
 			.plural = "endpointslices",
 			.singular = "endpointslice",
 			.namespaced = true,
@@ -65,6 +69,7 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "Node",
 			.api_version = "v1",
+			.group = "",
 			.plural = "nodes",
 			.singular = "node",
 			.short_name = "no",
@@ -73,9 +78,19 @@ static const struct bl_kind_info kinds[] = {
 		{
 			.kind = "Namespace",
 			.api_version = "v1",
+			.group = "",
 			.plural = "namespaces",
 			.singular = "namespace",
 			.short_name = "ns",
+		},
+	[BL_KIND_LEASE] =
+		{
+			.kind = "Lease",
+			.api_version = "coordination.k8s.io/v1",
+			.group = "coordination.k8s.io",
+			.plural = "leases",
+			.singular = "lease",
+			.namespaced = true,
 		},
 };
 _Static_assert(ARRAY_SIZE(kinds) == BL_KIND_COUNT, "a row for each kind");

@@ -24,6 +24,7 @@ enum bl_kind {
 	BL_KIND_ENDPOINT_SLICE,
 	BL_KIND_NODE,
 	BL_KIND_NAMESPACE,
+	BL_KIND_LEASE,
 	BL_KIND_COUNT,
 };
 
@@ -99,6 +100,7 @@ BL_DEFINE_CLEANUP(struct bl_object *, bl_object_unref);
 struct bl_kind_info {
 	const char *kind;        /* "Service" */
 	const char *api_version; /* "v1", "discovery.k8s.io/v1" */
+	const char *group;       /* "", "discovery.k8s.io" */
 	const char *plural;      /* "services" */
 	const char *singular;    /* "service" */
 	const char *short_name;  /* "svc"; NULL: none */

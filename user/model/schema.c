@@ -16,6 +16,7 @@ const struct bl_type *bl_type_of(enum bl_kind kind)
 		[BL_KIND_ENDPOINT_SLICE] = &bl_type_endpoint_slice,
 		[BL_KIND_NODE] = &bl_type_node,
 		[BL_KIND_NAMESPACE] = &bl_type_namespace,
+		[BL_KIND_LEASE] = &bl_type_lease,
 	};
 
 	assert(kind < BL_KIND_COUNT);

@@ -100,7 +100,7 @@ struct bl_kept {
 extern const struct bl_enum_name bl_protocol_names[];
 extern const struct bl_type bl_type_meta, bl_type_target_ref, bl_type_condition, bl_type_probe;
 extern const struct bl_type bl_type_service, bl_type_pod, bl_type_endpoints, bl_type_endpoint_slice,
-	bl_type_node, bl_type_namespace;
+	bl_type_node, bl_type_namespace, bl_type_lease;
 
 /* The table of a whole object of this kind, without apiVersion and kind; and the struct's size. */
 const struct bl_type *bl_type_of(enum bl_kind kind);

@@ -121,3 +121,37 @@ const struct bl_type bl_type_namespace = {
 	.name = "Namespace",
 	BL_TYPE(namespace_fields, struct bl_namespace),
 };
+
+#define OF_LEASE(member) BL_AT(struct bl_lease_object, member)
+
+static const struct bl_field lease_spec_fields[] = {
+	{BL_NAME("holderIdentity"), .type = BL_FIELD_STRING, OF_LEASE(holder),
+	 .help = "who holds it"},
+	{BL_NAME("leaseDurationSeconds"), .type = BL_FIELD_INT, OF_LEASE(duration_s), .min = 1,
+	 .max = INT32_MAX, .help = "how long after renewTime others have to wait"},
+	{BL_NAME("acquireTime"), .type = BL_FIELD_STRING, OF_LEASE(acquire_time),
+	 .help = "since when the holder has it"},
+	{BL_NAME("renewTime"), .type = BL_FIELD_STRING, OF_LEASE(renew_time),
+	 .help = "when the holder has last said so"},
+	{BL_NAME("leaseTransitions"), .type = BL_FIELD_INT, OF_LEASE(transitions),
+	 .help = "how often it went from one holder to another"},
+	KEPT("strategy"),
+	KEPT("preferredHolder"),
+};
+
+static const struct bl_type type_lease_spec = {
+	.name = "LeaseSpec",
+	BL_TYPE(lease_spec_fields, struct bl_lease_object),
+};
+
+static const struct bl_field lease_fields[] = {
+	{BL_NAME("metadata"), .type = BL_FIELD_STRUCT, BL_AT(struct bl_object, meta),
+	 .sub = &bl_type_meta, .help = "name, namespace, labels, annotations"},
+	{BL_NAME("spec"), .type = BL_FIELD_STRUCT, .sub = &type_lease_spec,
+	 .help = "who holds it, and until when"},
+};
+
+const struct bl_type bl_type_lease = {
+	.name = "Lease",
+	BL_TYPE(lease_fields, struct bl_lease_object),
+};

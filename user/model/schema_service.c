@@ -62,13 +62,15 @@ static const struct bl_type type_port = {
 
 /* Two levels of text for one member: the rows are relative to the spec. */
 static const struct bl_field client_ip_fields[] = {
-	{BL_NAME("timeoutSeconds"), .type = BL_FIELD_INT, AT(affinity_timeout_s), .min = 1,
-	 .max = 86400, .help = "how long a client keeps its pod after its last connection"},
+	{BL_NAME("timeoutSeconds"), .type = BL_FIELD_INT, AT(affinity_timeout_s), .unset = -1,
+	 .min = 1, .max = 86400,
+	 .help = "how long a client keeps its pod after its last connection"},
 };
 
 static const struct bl_type type_client_ip = {
 	.name = "ClientIPConfig",
 	BL_TYPE(client_ip_fields, struct bl_service_spec),
+	.has_unset = true,
 };
 
 static const struct bl_field affinity_config_fields[] = {
@@ -78,6 +80,7 @@ static const struct bl_field affinity_config_fields[] = {
 static const struct bl_type type_affinity_config = {
 	.name = "SessionAffinityConfig",
 	BL_TYPE(affinity_config_fields, struct bl_service_spec),
+	.has_unset = true,
 };
 
 static const struct bl_field spec_fields[] = {
@@ -137,6 +140,7 @@ static const struct bl_field spec_fields[] = {
 static const struct bl_type type_spec = {
 	.name = "ServiceSpec",
 	BL_TYPE(spec_fields, struct bl_service_spec),
+	.has_unset = true,
 };
 
 static const struct bl_field ingress_fields[] = {
@@ -196,8 +200,8 @@ static int fill_defaults(void *base, struct bl_arena *arena)
 
 	(void)arena;
 	if (spec->session_affinity == BL_SESSION_AFFINITY_NONE)
-		spec->affinity_timeout_s = 0;
-	else if (spec->affinity_timeout_s == 0)
+		spec->affinity_timeout_s = -1;
+	else if (spec->affinity_timeout_s == -1)
 		spec->affinity_timeout_s = 10800;
 	for (size_t i = 0; i < spec->ports.count; i++) {
 		struct bl_service_port *port = &spec->ports.items[i];
@@ -218,5 +222,6 @@ static int fill_defaults(void *base, struct bl_arena *arena)
 const struct bl_type bl_type_service = {
 	.name = "Service",
 	BL_TYPE(service_fields, struct bl_service),
+	.has_unset = true,
 	.fill_defaults = fill_defaults,
 };

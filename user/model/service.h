@@ -78,7 +78,7 @@ struct bl_service_spec {
 	struct bl_strings external_ips;
 	const char *external_name;
 	enum bl_session_affinity session_affinity;
-	int32_t affinity_timeout_s; /* sessionAffinityConfig.clientIP.timeoutSeconds; 0: unset */
+	int32_t affinity_timeout_s; /* sessionAffinityConfig.clientIP.timeoutSeconds; -1: unset */
 	enum bl_traffic_policy internal_traffic_policy;
 	enum bl_traffic_policy external_traffic_policy;
 	enum bl_traffic_distribution traffic_distribution;

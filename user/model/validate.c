@@ -255,6 +255,7 @@ void bl_check_object(struct bl_report *report, const struct bl_object *object,
 		[BL_KIND_ENDPOINT_SLICE] = bl_check_endpoint_slice,
 		[BL_KIND_NODE] = bl_check_node,
 		[BL_KIND_NAMESPACE] = NULL,
+		[BL_KIND_LEASE] = NULL,
 	};
 
 	check_rows(report, bl_type_of(object->kind), object, NULL);

@@ -409,7 +409,7 @@ void bl_check_service(struct bl_report *report, const struct bl_object *object,
 	check_load_balancer(report, service);
 	check_word_annotations(report, service);
 	check_ingress(report, service);
-	if (spec->affinity_timeout_s != 0 &&
+	if (spec->affinity_timeout_s != -1 &&
 	    spec->session_affinity != BL_SESSION_AFFINITY_CLIENT_IP)
 		bl_check_fail(report, "spec.sessionAffinityConfig",
 			      "only with sessionAffinity ClientIP");

@@ -123,7 +123,7 @@ Test(targets, what_makes_no_sense_is_said)
 		{{"svc/a/b"}, "expected TYPE/NAME in every word, got 'svc/a/b'"},
 		{{"deployments"},
 		 "unknown type 'deployments': there are services (svc), pods (po), endpoints (ep), "
-		 "endpointslices, nodes (no), namespaces (ns)"},
+		 "endpointslices, nodes (no), namespaces (ns), leases"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
