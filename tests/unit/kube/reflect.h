@@ -31,16 +31,16 @@ struct reflect {
 void reflect_open(struct reflect *reflect, enum bl_kind kind, bool streams);
 void reflect_close(struct reflect *reflect);
 
-/* The answer to the call in hand, portion by portion; `end` says how it ends. */
+/* The answer to the call in hand, portion by portion; `how` says how it ends. */
 void reflect_answer(struct reflect *reflect, int status, uint64_t retry_after_ms, const char *body,
-		    size_t len, enum bl_kube_end end);
+		    size_t len, enum bl_kube_end how);
 void reflect_text(struct reflect *reflect, int status, const char *body);
 /* Head and bytes without an end. */
 void reflect_begin(struct reflect *reflect, int status, const char *body, size_t len);
 void reflect_more(struct reflect *reflect, const char *text);
-void reflect_finish(struct reflect *reflect, enum bl_kube_end end);
+void reflect_finish(struct reflect *reflect, enum bl_kube_end how);
 /* A call that got no head: refused, TLS ... */
-void reflect_fail(struct reflect *reflect, enum bl_kube_end end, const char *text);
+void reflect_fail(struct reflect *reflect, enum bl_kube_end how, const char *text);
 void reflect_play(struct reflect *reflect, const char *name);
 
 /* Lets time pass; the reflector is woken when it wants to be. */
