@@ -182,8 +182,6 @@ Test(validate, service_types_and_addresses)
 		{"sessionAffinity: ClientIP\n  sessionAffinityConfig: {clientIP: {timeoutSeconds: "
 		 "0}}",
 		 "expected 1-86400, got 0"},
-		{"sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
-		 "expected 1-86400, got 0"},
 		{"sessionAffinity: clientip", "did you mean 'ClientIP'?"},
 		{"selector: {app: web}", NULL},
 		{"selector: {app: 'w b'}", "field 'spec.selector'"},
