@@ -20,6 +20,13 @@ struct fake {
 	struct bl_packet_row *packet_rows; /* in any order */
 	size_t packet_row_count;
 	struct bl_program_status status[BL_PROGRAMS_MAX];
+	struct bl_device_status device; /* that attaching gives; without a mode: the one wanted */
+	int device_code;
+	char device_words[BL_ERR_TEXT];
+	uint32_t kept[BL_UPLINKS_MAX];
+	size_t kept_count;
+	struct bl_flow_row *flows;
+	size_t flow_count;
 };
 
 struct fake_key {
@@ -174,7 +181,7 @@ static int fake_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_
 	return 0;
 }
 
-/* The fake has every device, and native XDP on it. */
+/* The fake has every device, and native XDP on it, unless it was told otherwise. */
 static int fake_attach_device(struct bl_datapath *datapath, uint32_t ifindex,
 			      enum bl_xdp_mode wanted, struct bl_device_status *ret,
 			      struct bl_err *err)
@@ -184,21 +191,28 @@ static int fake_attach_device(struct bl_datapath *datapath, uint32_t ifindex,
 		[BL_XDP_GENERIC] = BL_DEVICE_GENERIC,
 		[BL_XDP_TC] = BL_DEVICE_TC,
 	};
+	const struct fake *fake = (const struct fake *)datapath;
 
-	(void)datapath;
 	if (ifindex == 0)
 		return bl_err_set(err, -ENODEV, "there is no device 0");
-	*ret = (struct bl_device_status){.mode = modes[wanted]};
+	if (fake->device_code < 0)
+		return bl_err_set(err, fake->device_code, "%s", fake->device_words);
+	*ret = fake->device;
+	if (ret->mode == BL_DEVICE_NONE)
+		ret->mode = modes[wanted];
 	return 0;
 }
 
 static int fake_keep_devices(struct bl_datapath *datapath, const uint32_t *ifindexes, size_t count,
 			     struct bl_err *err)
 {
-	(void)datapath;
-	(void)ifindexes;
-	(void)count;
-	(void)err;
+	struct fake *fake = (struct fake *)datapath;
+
+	if (count > BL_UPLINKS_MAX)
+		return bl_err_set(err, -E2BIG, "at most %u devices", BL_UPLINKS_MAX);
+	if (count > 0)
+		memcpy(fake->kept, ifindexes, count * sizeof(*ifindexes));
+	fake->kept_count = count;
 	return 0;
 }
 
@@ -208,15 +222,20 @@ static int fake_renew_next_hops(struct bl_datapath *datapath)
 	return 0;
 }
 
-/* No packet ever went through the fake. */
+/* No packet ever went through the fake: flows are those that it was told of. */
 static int fake_read_flows(struct bl_datapath *datapath, size_t limit,
 			   struct bl_flow_row **ret_rows, size_t *ret_count, struct bl_err *err)
 {
-	(void)datapath;
-	(void)limit;
-	(void)err;
-	*ret_rows = NULL;
-	*ret_count = 0;
+	const struct fake *fake = (const struct fake *)datapath;
+	size_t count = fake->flow_count < limit ? fake->flow_count : limit;
+	struct bl_flow_row *rows = calloc(count + 1, sizeof(*rows));
+
+	if (!rows)
+		return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
+	if (count > 0)
+		memcpy(rows, fake->flows, count * sizeof(*rows));
+	*ret_rows = rows;
+	*ret_count = count;
 	return 0;
 }
 
@@ -308,6 +327,7 @@ static void fake_free(struct bl_datapath *datapath)
 	bl_map_free(fake->frontends);
 	free(fake->pods);
 	free(fake->packet_rows);
+	free(fake->flows);
 	bl_datapath_done(&fake->base);
 	free(fake);
 }
@@ -343,6 +363,37 @@ size_t bl_fake_netns_pods(const struct bl_datapath *fake, const struct bl_netns_
 {
 	*ret = ((const struct fake *)fake)->pods;
 	return ((const struct fake *)fake)->pod_count;
+}
+
+void bl_fake_set_device(struct bl_datapath *fake, int code, const struct bl_device_status *status,
+			const char *words)
+{
+	struct fake *self = (struct fake *)fake;
+
+	self->device_code = code;
+	self->device = status ? *status : (struct bl_device_status){0};
+	(void)snprintf(self->device_words, sizeof(self->device_words), "%s", words ? words : "");
+}
+
+size_t bl_fake_kept(const struct bl_datapath *fake, const uint32_t **ret_ifindexes)
+{
+	*ret_ifindexes = ((const struct fake *)fake)->kept;
+	return ((const struct fake *)fake)->kept_count;
+}
+
+int bl_fake_set_flows(struct bl_datapath *fake, const struct bl_flow_row *rows, size_t count)
+{
+	struct fake *self = (struct fake *)fake;
+	struct bl_flow_row *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (count > 0)
+		memcpy(copy, rows, count * sizeof(*copy));
+	free(self->flows);
+	self->flows = copy;
+	self->flow_count = count;
+	return 0;
 }
 
 static int init_arrays(struct bl_datapath *base)
