@@ -19,7 +19,7 @@
 #include "probe/try.h"
 
 #define SAVE_USEC (2 * 1000 * 1000ull)
-#define NAME_MAX_FULL 600
+#define NAME_MAX_FULL 640
 
 struct bl_probing {
 	struct bl_probing_config config;

@@ -149,7 +149,7 @@ enum bl_claim_action bl_claim_turn(struct bl_claim *claim, uint64_t now_us)
 	switch (claim->state) {
 	case BL_CLAIM_LISTENING:
 		begin_asking(claim, now_us);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case BL_CLAIM_ASKING:
 		if (claim->sent == BL_CLAIM_ASKS)
 			return become_owner(claim, now_us);

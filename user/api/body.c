@@ -6,12 +6,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "model/tree.h"
 
 #define DEPTH_MAX 64
-
-BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 int bl_body_json(const char *text, size_t len, bool list, struct json_object **ret,
 		 struct bl_err *err)

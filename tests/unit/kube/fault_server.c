@@ -94,7 +94,8 @@ void fault_server_stop(struct fault_server *server)
 	free(server);
 }
 
-static struct json_object *command(struct fault_server *server, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static struct json_object *
+command(struct fault_server *server, const char *format, va_list args)
 {
 	_cleanup_free_ char *line = NULL;
 	struct json_object *reply, *result = NULL;
