@@ -376,3 +376,39 @@ def test_manifests_and_a_cluster_exclude_each_other(lab):
     node = lab.add_node()
     done = node.beeline("agent", "--manifests", lab.manifests, "--in-cluster", check=False)
     assert done.returncode == 2 and "follow the cluster, or manifests" in done.stderr
+
+
+def put_probed_service(server, **annotations):
+    server.put(object=json.loads(manifest.service(
+        "web", ports=[HTTP], clusterIP=VIP, clusterIPs=[VIP], metadata={"annotations": {
+            f"beeline.dev/{name.replace('_', '-')}": value for name, value in annotations.items()}})))
+
+
+def probe_count(node):
+    return json.loads(node.beeline("status", "-o", "json").stdout)["probes"]["count"]
+
+
+def test_kubelets_own_readiness_and_only_a_service_that_asks_is_probed(followed):
+    node = followed()
+    first, second = names(node.web)
+    node.server.put(object={
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "other", "namespace": "default"},
+        "spec": {"nodeName": node.name, "containers": [{
+            "name": "main", "image": "app", "readinessProbe": {
+                "periodSeconds": 1, "tcpSocket": {"port": 9}}}]},
+        "status": {"phase": "Running", "podIP": node.web[0].addresses[0],
+                   "conditions": [{"type": "Ready", "status": "True"}]}})
+    wait_for_answers(node.client, VIP, [first, second])
+    assert probe_count(node) == 0
+    node.web[1].stop()
+    wait_for_answers(node.client, VIP, [first, FAILED])
+    put_probed_service(node.server, probe="tcp", probe_period="1", probe_failures="1")
+    wait_for_answers(node.client, VIP, [first], timeout=8)
+    assert probe_count(node) == 2
+    # What the server says anew does not undo what the probe has found.
+    put_slice(node.server, ready(node.web), labels={"again": "yes"})
+    wait_for_answers(node.client, VIP, [first], timeout=8)
+    node.web[1].serve(http=[8080])
+    wait_for_answers(node.client, VIP, [first, second], timeout=8)
+    put_service(node.server)
+    system.wait_until(lambda: probe_count(node) == 0, 5, 0.1, "the end of probing")

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -141,6 +142,43 @@ def test_manual_endpoints_are_probed_for_a_service_that_asks(lab, one_node):
     wait_answers(node, "pod-1", "pod-2")
 
 
+def conditions_of(node):
+    slices = json.loads(node.beeline("get", "endpointslice", "web-1", "-o", "json").stdout)
+    return {row["addresses"][0]: (row["conditions"].get("ready"), row["conditions"].get("serving"))
+            for row in slices["endpoints"]}, slices["metadata"].get("annotations", {})
+
+
+def test_manual_slices_are_probed_for_a_service_that_asks(lab, one_node):
+    node = one_node(pods=3)
+    good, bad, off = [pod.addresses[0] for pod in node.web]
+    service = {"clusterIP": VIP, "ports": [{"port": 80, "targetPort": 8080}]}
+    wish = {"annotations": {"beeline.dev/probe": "tcp", "beeline.dev/probe-period": "1",
+                            "beeline.dev/probe-failures": "1"}}
+    lab.publish("manual.yaml", manifest.service("web", metadata=wish, **service))
+    lab.publish("slice.yaml", manifest.endpoint_slice("web", "web-1", [
+        (good, None, {}), (bad, None, {"ready": True}), (off, None, {"ready": False})],
+        [{"port": 8080, "protocol": "TCP"}]))
+    for pod in node.web:
+        pod.withdraw()
+    wait_answers(node, "pod-1", "pod-2")
+    node.web[1].stop()
+    wait_answers(node, "pod-1")
+    conditions, annotations = conditions_of(node)
+    assert conditions[bad] == (False, False) and conditions[off][0] is False
+    assert annotations == {"beeline.dev/probe-failed": bad}
+    assert f"endpoint '{bad}' of service 'default/web': does not serve: " in node.agent.read_log()
+    node.web[1].serve(http=[8080])
+    wait_answers(node, "pod-1", "pod-2")
+    conditions, annotations = conditions_of(node)
+    assert conditions[bad][0] is True and not annotations
+    node.web[1].stop()
+    wait_answers(node, "pod-1")
+    # Without the wish, all is as it was written.
+    lab.publish("manual.yaml", manifest.service("web", **service))
+    system.wait_until(lambda: conditions_of(node)[0][bad][0] is True, 5, 0.1, "a ready endpoint")
+    assert conditions_of(node)[0][off][0] is False
+
+
 def test_case_48_a_failing_pod_is_reached_when_not_ready_addresses_are_published(lab, one_node):
     node = one_node(pods=1)
     publish_service(lab, publishNotReadyAddresses=True)
@@ -168,3 +206,16 @@ def test_without_probes_others_say_whether_pods_are_ready(lab, one_node):
     node = one_node(pods=1, agent=["--no-probes"])
     publish(lab, node.web[0], {"tcpSocket": {"port": 8081}})
     wait_ready(node, pod_1="1/1")
+
+
+def test_status_says_how_probes_do(lab, one_node):
+    node = one_node(pods=2)
+    publish(lab, node.web[0], {"tcpSocket": {"port": 8080}})
+    publish(lab, node.web[1], {"exec": {"command": ["true"]}})  # nobody says where
+    wait_ready(node, pod_1="1/1", pod_2="0/1")
+    line = re.search(r"^Probes: +2; (\d+) tries, 0 failed, [0-9.]+ ms late at most; (\d+) COULD NOT "
+                     r"BE MADE \(see 'beeline describe pod'\)$",
+                     system.wait_until(lambda: (lambda text: "COULD NOT BE MADE" in text and text)(
+                         node.beeline("status").stdout), 5, 0.1, "probes in the status"), re.M)
+    assert line and int(line[1]) > 0
+    wait_described(node, "pod-2", "cannot probe: nobody says where the container runs")

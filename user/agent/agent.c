@@ -255,11 +255,10 @@ static int make_loop(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot make an event loop: %s", strerror(-r)) : 0;
 }
 
-/* A dry run asks nobody anything, and a cluster has kubelets. */
+/* A dry run asks nobody anything. */
 static bool probes(const struct bl_agent *agent)
 {
-	return !agent->settings.config.no_probes && !agent->settings.config.dry_run &&
-	       !bl_cluster_is_followed(&agent->settings.config);
+	return !agent->settings.config.no_probes && !agent->settings.config.dry_run;
 }
 
 static int make_probing(struct bl_agent *agent, struct bl_err *err)
@@ -272,6 +271,7 @@ static int make_probing(struct bl_agent *agent, struct bl_err *err)
 		.problems = agent->problems,
 		.node_name = bl_node_watch_facts(agent->node)->name,
 		.cri_socket = agent->settings.config.cri_socket,
+		.endpoints_only = bl_cluster_is_followed(&agent->settings.config),
 		.state_file = path,
 	};
 	const struct bl_termination_config termination = {
@@ -279,7 +279,8 @@ static int make_probing(struct bl_agent *agent, struct bl_err *err)
 
 	if (!probes(agent))
 		return 0;
-	if (!path || bl_termination_new(&termination, &agent->termination) < 0)
+	if (!path ||
+	    (!config.endpoints_only && bl_termination_new(&termination, &agent->termination) < 0))
 		return bl_err_set(err, -ENOMEM, "no memory");
 	return bl_probing_new(&config, &agent->probing, err);
 }
@@ -311,8 +312,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	config.store = agent->store;
 	config.problems = agent->problems;
 	config.node_name = bl_node_watch_facts(agent->node)->name;
-	config.probing = probes(agent);
 	config.read_only = bl_cluster_is_followed(&agent->settings.config);
+	config.probing = probes(agent) && !config.read_only; /* a cluster has kubelets */
 	r = bl_catalog_new(&config, &agent->catalog);
 	if (r >= 0)
 		r = bl_agent_make_balancing(agent);

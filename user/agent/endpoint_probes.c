@@ -115,8 +115,7 @@ static uint16_t port_of(const struct bl_endpoint_subset *subset)
 	return 0;
 }
 
-/* Is the address one of the comma-separated ones? */
-static bool is_listed(const char *list, const char *address)
+bool bl_endpoint_probe_is_listed(const char *list, const char *address)
 {
 	size_t len = strlen(address);
 
@@ -128,10 +127,9 @@ static bool is_listed(const char *list, const char *address)
 	return false;
 }
 
-static const char *failed_of(const struct bl_endpoints *endpoints)
+const char *bl_endpoint_probe_failed(const struct bl_object *object)
 {
-	const char *list =
-		bl_pairs_get(&endpoints->object.meta.annotations, BL_ANNOTATION_PROBE_FAILED);
+	const char *list = bl_pairs_get(&object->meta.annotations, BL_ANNOTATION_PROBE_FAILED);
 
 	return list ? list : "";
 }
@@ -139,7 +137,7 @@ static const char *failed_of(const struct bl_endpoints *endpoints)
 int bl_endpoint_probe_each(const struct bl_endpoints *endpoints, bl_endpoint_probe_fn *fn,
 			   void *userdata)
 {
-	const char *failed = failed_of(endpoints);
+	const char *failed = bl_endpoint_probe_failed(&endpoints->object);
 	int r = 0;
 
 	for (size_t i = 0; i < endpoints->subsets.count; i++) {
@@ -149,7 +147,8 @@ int bl_endpoint_probe_each(const struct bl_endpoints *endpoints, bl_endpoint_pro
 		for (size_t j = 0; r >= 0 && port && j < subset->addresses.count; j++)
 			r = fn(subset->addresses.items[j].ip, port, userdata);
 		for (size_t j = 0; r >= 0 && port && j < subset->not_ready_addresses.count; j++)
-			if (is_listed(failed, subset->not_ready_addresses.items[j].ip))
+			if (bl_endpoint_probe_is_listed(failed,
+							subset->not_ready_addresses.items[j].ip))
 				r = fn(subset->not_ready_addresses.items[j].ip, port, userdata);
 	}
 	return r;
@@ -166,7 +165,7 @@ struct sorting {
 
 static void note_down(struct sorting *sorting, const char *address)
 {
-	if (sorting->down.data && is_listed(sorting->down.data, address))
+	if (sorting->down.data && bl_endpoint_probe_is_listed(sorting->down.data, address))
 		return;
 	bl_buf_addf(&sorting->down, "%s%s", sorting->down.len ? "," : "", address);
 }
@@ -187,7 +186,7 @@ static int sort_subset(struct sorting *sorting, struct bl_endpoint_subset *subse
 		const struct bl_endpoint_address *from =
 			was_ready ? &subset->addresses.items[i]
 				  : &subset->not_ready_addresses.items[i - subset->addresses.count];
-		bool ours = was_ready || is_listed(sorting->failed, from->ip);
+		bool ours = was_ready || bl_endpoint_probe_is_listed(sorting->failed, from->ip);
 		bool down =
 			ours && sorting->is_down && sorting->is_down(from->ip, sorting->userdata);
 
@@ -206,14 +205,12 @@ static int sort_subset(struct sorting *sorting, struct bl_endpoint_subset *subse
 	return 0;
 }
 
-/* "" takes the annotation away. */
-static int annotate(struct bl_endpoints *endpoints, const char *list)
+int bl_endpoint_probe_annotate(struct bl_object *object, const char *list)
 {
-	struct bl_pairs *pairs = &endpoints->object.meta.annotations;
-	struct bl_pair *items =
-		bl_arena_alloc(endpoints->object.arena, (pairs->count + 1) * sizeof(*items));
+	struct bl_pairs *pairs = &object->meta.annotations;
+	struct bl_pair *items = bl_arena_alloc(object->arena, (pairs->count + 1) * sizeof(*items));
 	const struct bl_pair ours = {BL_ANNOTATION_PROBE_FAILED,
-				     bl_arena_strdup(endpoints->object.arena, list)};
+				     bl_arena_strdup(object->arena, list)};
 	bool placed = !list[0];
 	size_t used = 0;
 
@@ -241,7 +238,7 @@ int bl_endpoint_probe_apply(struct bl_endpoints *endpoints, bl_endpoint_is_down_
 {
 	_cleanup_(bl_buf_done) struct bl_buf none = {0};
 	struct sorting sorting = {.arena = endpoints->object.arena,
-				  .failed = failed_of(endpoints),
+				  .failed = bl_endpoint_probe_failed(&endpoints->object),
 				  .is_down = is_down,
 				  .userdata = userdata};
 	const char *list;
@@ -255,7 +252,7 @@ int bl_endpoint_probe_apply(struct bl_endpoints *endpoints, bl_endpoint_is_down_
 		r = -ENOMEM;
 	if (r >= 0 && strcmp(list, sorting.failed) != 0) {
 		sorting.changed = true;
-		r = annotate(endpoints, list);
+		r = bl_endpoint_probe_annotate(&endpoints->object, list);
 	}
 	if (r >= 0)
 		*ret_changed = sorting.changed;

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "agent/config.h"
-#include "agent/endpoint_probes.h"
+#include "agent/endpoint_probing.h"
 #include "agent/probe_events.h"
 #include "agent/probe_memory.h"
 #include "agent/rest.h"
@@ -19,7 +19,6 @@
 #include "probe/try.h"
 
 #define SAVE_USEC (2 * 1000 * 1000ull)
-#define NAME_MAX_FULL 640
 
 struct bl_probing {
 	struct bl_probing_config config;
@@ -30,7 +29,7 @@ struct bl_probing {
 	struct bl_probe_memory memory;
 	struct bl_map *changed;   /* "ns/pod" whose verdict is another one */
 	struct bl_map *endpoints; /* "ns/service" whose manual endpoints may be probed otherwise */
-	struct bl_map *followed;  /* "ns/service" that is probed -> list of addresses, owned */
+	struct bl_endpoint_probing outside;
 	char *cgroup_root;
 	char *state_file;
 	sd_event_source *timer;  /* the next try */
@@ -40,7 +39,7 @@ struct bl_probing {
 	bool unsaved;
 };
 
-static struct bl_moment moment(void)
+struct bl_moment bl_probing_now(void)
 {
 	struct timespec now;
 
@@ -67,7 +66,7 @@ static void arm(struct bl_probing *probing)
 
 static void note(struct bl_probing *probing, struct bl_map *names, const char *ns, const char *name)
 {
-	char key[NAME_MAX_FULL];
+	char key[BL_PROBED_NAME_MAX];
 
 	(void)snprintf(key, sizeof(key), "%s/%s", ns, name);
 	if (bl_map_put_str(names, key, probing, NULL) < 0)
@@ -97,33 +96,18 @@ static void cancel_try(void *handle, void *userdata)
 	bl_try_cancel(handle);
 }
 
-/* "SERVICE@ADDRESS" stands for an endpoint. */
-static const char *address_of_endpoint(const struct bl_pod *pod)
-{
-	const char *at = strchr(pod->object.meta.name, '@');
-
-	return at ? at + 1 : NULL;
-}
-
-static void service_of_endpoint(const struct bl_pod *pod, char buffer[static NAME_MAX_FULL])
-{
-	const char *name = pod->object.meta.name;
-
-	(void)snprintf(buffer, NAME_MAX_FULL, "%.*s", (int)strcspn(name, "@"), name);
-}
-
 static void on_changed(const struct bl_pod *pod, void *userdata)
 {
 	struct bl_probing *probing = userdata;
-	char service[NAME_MAX_FULL];
+	char service[BL_PROBED_NAME_MAX];
 
 	probing->unsaved = true;
 	(void)sd_event_source_set_enabled(probing->save, SD_EVENT_ONESHOT);
-	if (!address_of_endpoint(pod)) {
+	if (!bl_endpoint_probing_address(pod)) {
 		note(probing, probing->changed, pod->object.meta.ns, pod->object.meta.name);
 		return;
 	}
-	service_of_endpoint(pod, service);
+	bl_endpoint_probing_service(pod, service);
 	note(probing, probing->endpoints, pod->object.meta.ns, service);
 }
 
@@ -133,8 +117,8 @@ static void on_report(const struct bl_probe_report *report, void *userdata)
 	struct bl_probing *probing = userdata;
 	const struct bl_meta *meta = &report->pod->object.meta;
 	const char *kind = report->kind == BL_PROBE_STARTUP ? "Startup" : "Readiness";
-	const char *address = address_of_endpoint(report->pod);
-	char message[BL_PROBE_EVENT_TEXT], service[NAME_MAX_FULL];
+	const char *address = bl_endpoint_probing_address(report->pod);
+	char message[BL_PROBE_EVENT_TEXT], service[BL_PROBED_NAME_MAX];
 
 	if (report->good && !report->warning)
 		(void)snprintf(message, sizeof(message), "%s probe succeeded", kind);
@@ -142,7 +126,7 @@ static void on_report(const struct bl_probe_report *report, void *userdata)
 		(void)snprintf(message, sizeof(message), "%s probe %s: %s", kind,
 			       report->good ? "warning" : "failed", report->text);
 	if (address) {
-		service_of_endpoint(report->pod, service);
+		bl_endpoint_probing_service(report->pod, service);
 		bl_log(report->good ? BL_LOG_NOTICE : BL_LOG_WARNING,
 		       "endpoint '%s' of service '%s/%s': %s%s%s", address, meta->ns, service,
 		       report->good ? "answers" : "does not serve", report->text[0] ? ": " : "",
@@ -170,7 +154,7 @@ static bool was_good(const struct bl_pod *pod, const char *container, enum bl_pr
 	struct bl_probing *probing = userdata;
 
 	/* Manual endpoints serve until they are known not to. */
-	return address_of_endpoint(pod) ||
+	return bl_endpoint_probing_address(pod) ||
 	       bl_probe_memory_claim(&probing->memory, pod, container, kind);
 }
 
@@ -196,7 +180,7 @@ static void on_try_done(enum bl_probe_outcome outcome, const char *text, void *u
 {
 	struct bl_probing *probing = bl_probe_entry_owner(userdata);
 
-	bl_prober_end(userdata, outcome, text, moment().us);
+	bl_prober_end(userdata, outcome, text, bl_probing_now().us);
 	arm(probing);
 }
 
@@ -207,7 +191,7 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer;
 	(void)usec;
 	probing->armed_us = UINT64_MAX;
-	bl_prober_run(probing->prober, moment().us);
+	bl_prober_run(probing->prober, bl_probing_now().us);
 	arm(probing);
 	return 0;
 }
@@ -223,7 +207,7 @@ static bool is_ours(const struct bl_probing *probing, const struct bl_pod *pod)
 static void note_pod(struct bl_probing *probing, const struct bl_event *event)
 {
 	const struct bl_pod *pod = bl_pod_of(event->object);
-	const struct bl_moment now = moment();
+	const struct bl_moment now = bl_probing_now();
 	bool gone = event->change == BL_CHANGE_DELETED;
 
 	if (gone)
@@ -237,36 +221,16 @@ static void note_pod(struct bl_probing *probing, const struct bl_event *event)
 	arm(probing);
 }
 
-static bool asks_for_probes(const struct bl_object *service)
-{
-	return service && bl_pairs_get(&service->meta.annotations, BL_ANNOTATION_PROBE);
-}
-
-/* Few Services have endpoints that are probed. */
-static bool may_matter(const struct bl_probing *probing, const struct bl_event *event)
-{
-	const struct bl_meta *meta = &event->object->meta;
-	char key[NAME_MAX_FULL];
-
-	(void)snprintf(key, sizeof(key), "%s/%s", meta->ns, meta->name);
-	if (bl_map_get_str(probing->followed, key))
-		return true;
-	if (event->object->kind == BL_KIND_SERVICE)
-		return asks_for_probes(event->object) || asks_for_probes(event->old);
-	return event->object->kind == BL_KIND_ENDPOINTS &&
-	       asks_for_probes(
-		       bl_store_find(probing->config.store, BL_KIND_SERVICE, meta->ns, meta->name));
-}
-
 static void on_event(const struct bl_event *event, void *userdata)
 {
 	struct bl_probing *probing = userdata;
-	const struct bl_meta *meta = &event->object->meta;
+	const char *service;
 
-	if (event->object->kind == BL_KIND_POD)
+	if (event->object->kind == BL_KIND_POD && !probing->config.endpoints_only)
 		note_pod(probing, event);
-	else if (meta->ns && may_matter(probing, event))
-		note(probing, probing->endpoints, meta->ns, meta->name);
+	service = bl_endpoint_probing_concerns(&probing->outside, event);
+	if (service)
+		note(probing, probing->endpoints, event->object->meta.ns, service);
 }
 
 static void write_pod(struct bl_probing *probing, const char *ns, const char *name)
@@ -291,131 +255,9 @@ static void write_pod(struct bl_probing *probing, const char *ns, const char *na
 		       strerror(-r));
 }
 
-/* Manual endpoints */
-
-struct following {
-	struct bl_probing *probing;
-	const struct bl_endpoint_probe *probe;
-	const char *ns, *service;
-	struct bl_buf now; /* addresses, each with a comma behind it */
-};
-
-static int follow_address(const char *address, uint16_t port, void *userdata)
-{
-	struct following *following = userdata;
-	_cleanup_(bl_object_unref) struct bl_object *pod = NULL;
-	const struct bl_moment now = moment();
-	int r = bl_endpoint_probe_pod(following->probe, following->ns, following->service, address,
-				      port, &pod);
-
-	if (r < 0)
-		return r;
-	bl_buf_addf(&following->now, "%s,", address);
-	return bl_prober_put(following->probing->prober, bl_pod_of(pod), &now);
-}
-
-/* Drops the probes of addresses that are in `before` and not in `now` (NULL: none is). */
-static void unfollow(struct bl_probing *probing, const char *ns, const char *service,
-		     const char *before, const char *now)
-{
-	while (before && *before) {
-		size_t len = strcspn(before, ",");
-		char address[100], name[NAME_MAX_FULL];
-		const char *found;
-
-		(void)snprintf(address, sizeof(address), "%.*s,", (int)len, before);
-		found = now ? strstr(now, address) : NULL;
-		while (found && found != now && found[-1] != ',')
-			found = strstr(found + 1, address);
-		if (!found) {
-			(void)snprintf(name, sizeof(name), "%s@%.*s", service, (int)len, before);
-			bl_prober_remove(probing->prober, ns, name);
-		}
-		before += len + (before[len] == ',');
-	}
-}
-
-struct looking {
-	struct bl_probing *probing;
-	const char *ns, *service;
-};
-
-static bool is_down(const char *address, void *userdata)
-{
-	const struct looking *looking = userdata;
-	const struct bl_container_verdict *verdicts;
-	char name[NAME_MAX_FULL];
-	size_t count;
-
-	(void)snprintf(name, sizeof(name), "%s@%s", looking->service, address);
-	return bl_prober_verdicts(looking->probing->prober, looking->ns, name, &verdicts, &count) &&
-	       count && !verdicts[0].ready;
-}
-
-static void write_endpoints(struct bl_probing *probing, const char *ns, const char *name,
-			    const struct bl_object *old, bool probed)
-{
-	struct looking looking = {probing, ns, name};
-	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
-	bool changed = false;
-	int r = bl_object_clone(old, &object);
-
-	if (r >= 0)
-		r = bl_endpoint_probe_apply((struct bl_endpoints *)object, probed ? is_down : NULL,
-					    &looking, &changed);
-	if (r >= 0 && changed)
-		r = bl_catalog_put_status(probing->config.catalog, object);
-	if (r < 0)
-		bl_log(BL_LOG_ERROR, "cannot write the endpoints '%s/%s': %s", ns, name,
-		       strerror(-r));
-}
-
-static void read_probe(struct bl_probing *probing, const struct bl_object *service,
-		       struct bl_endpoint_probe *ret)
-{
-	struct bl_err err = {0};
-	char subject[NAME_MAX_FULL + 40];
-
-	*ret = (struct bl_endpoint_probe){0};
-	if (!service)
-		return;
-	(void)snprintf(subject, sizeof(subject), "probes: service '%s/%s'", service->meta.ns,
-		       service->meta.name);
-	if (bl_endpoint_probe_read(bl_service_of(service), ret, &err) < 0)
-		bl_problems_set(probing->config.problems, subject, BL_SEVERITY_WARNING,
-				"the endpoints of service '%s/%s' are not probed: %s",
-				service->meta.ns, service->meta.name, err.text);
-	else
-		bl_problems_clear(probing->config.problems, subject);
-}
-
 static void settle_endpoints(struct bl_probing *probing, const char *ns, const char *name)
 {
-	const struct bl_store *store = probing->config.store;
-	const struct bl_object *service = bl_store_find(store, BL_KIND_SERVICE, ns, name);
-	const struct bl_object *endpoints = bl_store_find(store, BL_KIND_ENDPOINTS, ns, name);
-	struct bl_endpoint_probe probe;
-	struct following following = {probing, &probe, ns, name, {0}};
-	char key[NAME_MAX_FULL];
-	void *before;
-	int r = 0;
-
-	(void)snprintf(key, sizeof(key), "%s/%s", ns, name);
-	read_probe(probing, service, &probe);
-	if (probe.wanted && endpoints)
-		r = bl_endpoint_probe_each((const struct bl_endpoints *)endpoints, follow_address,
-					   &following);
-	before = bl_map_remove_str(probing->followed, key);
-	unfollow(probing, ns, name, before, following.now.data);
-	if (r < 0 || following.now.failed)
-		bl_log(BL_LOG_ERROR, "no memory to probe the endpoints of '%s'", key);
-	if (endpoints && (before || following.now.len))
-		write_endpoints(probing, ns, name, endpoints, probe.wanted);
-	free(before);
-	if (following.now.len &&
-	    bl_map_put_str(probing->followed, key, following.now.data, NULL) >= 0)
-		following.now = (struct bl_buf){0};
-	bl_buf_done(&following.now);
+	bl_endpoint_probing_settle(&probing->outside, ns, name);
 }
 
 /* Names of a map, another one of which is filled meanwhile: what is written brings new ones. */
@@ -436,7 +278,7 @@ static void drain(struct bl_probing *probing, struct bl_map **names_at,
 	names = *names_at;
 	*names_at = fresh;
 	while (bl_map_next(names, &cursor, &key, &len, NULL)) {
-		char full[NAME_MAX_FULL], *slash;
+		char full[BL_PROBED_NAME_MAX], *slash;
 
 		(void)snprintf(full, sizeof(full), "%.*s", (int)len, (const char *)key);
 		slash = strchr(full, '/');
@@ -463,7 +305,7 @@ static int on_settle(sd_event_source *source, void *userdata)
 
 static void remember(const struct bl_probe_row *row, void *userdata)
 {
-	if (row->good && !address_of_endpoint(row->pod))
+	if (row->good && !bl_endpoint_probing_address(row->pod))
 		bl_probe_memory_add(userdata, row->pod, row->container, row->kind);
 }
 
@@ -505,7 +347,7 @@ void bl_probing_forget_unclaimed(struct bl_probing *probing)
 static void add_row(const struct bl_probe_row *row, void *userdata)
 {
 	struct json_object *json = json_object_new_object();
-	const struct bl_moment now = moment();
+	const struct bl_moment now = bl_probing_now();
 
 	json_object_object_add(json, "container", json_object_new_string(row->container));
 	json_object_object_add(json, "kind", json_object_new_string(bl_probe_kind_name(row->kind)));
@@ -553,7 +395,7 @@ static int make_maps(struct bl_probing *probing)
 	if (r >= 0)
 		r = bl_map_new(&probing->endpoints);
 	if (r >= 0)
-		r = bl_map_new(&probing->followed);
+		r = bl_endpoint_probing_init(&probing->outside);
 	if (r >= 0)
 		r = bl_probe_events_init(&probing->events);
 	if (r >= 0 && probing->state_file)
@@ -585,7 +427,7 @@ int bl_probing_new(const struct bl_probing_config *config, struct bl_probing **r
 		   struct bl_err *err)
 {
 	_cleanup_(bl_probing_free) struct bl_probing *probing = calloc(1, sizeof(*probing));
-	struct bl_prober_config prober = {.ops = &prober_ops, .started_us = moment().us};
+	struct bl_prober_config prober = {.ops = &prober_ops, .started_us = bl_probing_now().us};
 	struct bl_tries_config tries = {.loop = config->loop,
 					.mark = BL_PROBE_MARK_DEFAULT,
 					.cri_socket = config->cri_socket};
@@ -594,6 +436,10 @@ int bl_probing_new(const struct bl_probing_config *config, struct bl_probing **r
 	if (!probing)
 		return bl_err_set(err, -ENOMEM, "no memory");
 	probing->config = *config;
+	probing->outside = (struct bl_endpoint_probing){.store = config->store,
+							.catalog = config->catalog,
+							.problems = config->problems,
+							.slices_only = config->endpoints_only};
 	if (config->state_file && !(probing->state_file = strdup(config->state_file)))
 		return bl_err_set(err, -ENOMEM, "no memory");
 	probing->armed_us = UINT64_MAX;
@@ -603,6 +449,7 @@ int bl_probing_new(const struct bl_probing_config *config, struct bl_probing **r
 	r = make_maps(probing);
 	if (r >= 0)
 		r = bl_prober_new(&prober, &probing->prober);
+	probing->outside.prober = probing->prober;
 	if (r >= 0)
 		r = make_sources(probing);
 	if (r >= 0)
@@ -618,9 +465,6 @@ int bl_probing_new(const struct bl_probing_config *config, struct bl_probing **r
 
 struct bl_probing *bl_probing_free(struct bl_probing *probing)
 {
-	size_t cursor = 0;
-	void *addresses;
-
 	if (!probing)
 		return NULL;
 	if (probing->watch)
@@ -629,9 +473,7 @@ struct bl_probing *bl_probing_free(struct bl_probing *probing)
 		save(probing);
 	bl_prober_free(probing->prober);
 	bl_tries_free(probing->tries);
-	while (probing->followed && bl_map_next(probing->followed, &cursor, NULL, NULL, &addresses))
-		free(addresses);
-	bl_map_free(probing->followed);
+	bl_endpoint_probing_done(&probing->outside);
 	bl_map_free(probing->endpoints);
 	bl_map_free(probing->changed);
 	bl_probe_events_done(&probing->events);

@@ -2,7 +2,8 @@
 /*
  * The agent as the kubelet of its node, for pods that no kubelet watches: asks the containers that
  * have probes, writes what follows into the statuses of their pods, and keeps what happened for
- * `describe`. Also asks the manual endpoints of Services that wish it (endpoint_probes.h).
+ * `describe`. Also asks the manual endpoints of Services that wish it (endpoint_probing.h), which
+ * is all that it does in a cluster, whose kubelets own readiness.
  */
 #ifndef AGENT_PROBING_H
 #define AGENT_PROBING_H
@@ -21,6 +22,7 @@ struct bl_probing_config { /* all borrowed */
 	struct bl_problems *problems;
 	const char *node_name;
 	const char *cri_socket; /* NULL: none */
+	bool endpoints_only;    /* in a cluster: pods are others' */
 	const char *state_file; /* what was ready when the agent ended; NULL: it starts afresh */
 };
 
@@ -41,6 +43,8 @@ struct json_object *bl_probing_json(const struct bl_probing *probing, const char
 /* The latest events of a pod alone; a new list. */
 struct json_object *bl_probing_events(const struct bl_probing *probing, const char *ns,
 				      const char *name);
+/* Both clocks, now. */
+struct bl_moment bl_probing_now(void);
 struct bl_prober_stats bl_probing_stats(const struct bl_probing *probing);
 
 #endif

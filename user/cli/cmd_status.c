@@ -150,6 +150,30 @@ static void add_apply(struct json_object *status, int64_t now, struct bl_buf *re
 	bl_buf_addf(ret, "%s%s\n", message ? ": " : "", message ? message : "");
 }
 
+/* An older agent says nothing of them. */
+static void add_probes(struct json_object *status, struct bl_buf *ret)
+{
+	int64_t count = bl_json_int(status, "probes.count", 0);
+	int64_t errors = bl_json_int(status, "probes.errors", 0);
+
+	if (!bl_json_at(status, "probes"))
+		return;
+	if (!bl_json_bool(status, "probes.enabled", false)) {
+		bl_buf_add_str(ret, "Probes:\toff\n");
+		return;
+	}
+	bl_buf_addf(ret, "Probes:\t%" PRId64, count);
+	if (count)
+		bl_buf_addf(ret, "; %" PRId64 " tries, %" PRId64 " failed, %.1f ms late at most",
+			    bl_json_int(status, "probes.tries", 0),
+			    bl_json_int(status, "probes.failures", 0),
+			    (double)bl_json_int(status, "probes.maxDelayUs", 0) / 1000);
+	if (errors)
+		bl_buf_addf(ret, "; %" PRId64 " COULD NOT BE MADE (see 'beeline describe pod')",
+			    errors);
+	bl_buf_add_str(ret, "\n");
+}
+
 static void add_bar(int64_t used, int64_t limit, struct bl_buf *ret)
 {
 	int64_t filled = limit > 0 ? (used * 20 + limit - 1) / limit : 0;
@@ -267,6 +291,7 @@ void bl_status_add(struct json_object *status, int64_t now, struct bl_buf *ret)
 	bl_buf_add_str(ret, "\n");
 	add_sources(status, ret);
 	add_counts(status, ret);
+	add_probes(status, ret);
 	bl_status_add_traffic(status, ret);
 	add_problems(status, now, ret);
 }
