@@ -43,6 +43,14 @@ class ApiServer:
         with open(self.kubeconfig, "w", encoding="ascii") as out:
             out.write(KUBECONFIG.format(port=self.port, token=self.token))
 
+    def kubeconfig_of(self, node, address):
+        """For a node that reaches the server at this address, without a token: it has no TLS."""
+        text = KUBECONFIG.format(port=self.port, token="").replace("127.0.0.1", address)
+        path = os.path.join(node.folder, "kubeconfig-of-others")
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text.replace("    user: agent\n", "").partition("users:")[0])
+        return path
+
     def write_token(self, text):
         with open(self.token + ".new", "w", encoding="ascii") as out:
             out.write(text)

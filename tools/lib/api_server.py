@@ -3,10 +3,11 @@
 """An API server that holds objects in memory, for tests and benchmarks of a client that follows it.
 
 Plain HTTP/1.1: get, list (pages, selectors, versions), watch (bookmarks, initial events, selectors)
-and the writes that a test needs; kinds of the core and discovery groups without looking into them.
+and writes with the versions and uids they name (POST, PUT, merge PATCH, DELETE); kinds of the core,
+discovery and coordination groups without looking into them.
 What it refuses, it refuses as a recorded kube-apiserver did. Faults come on command.
 
-    api_server.py [--port N] [--bookmarks SECONDS] [--no-streaming-lists]
+    api_server.py [--address IP] [--port N] [--bookmarks SECONDS] [--no-streaming-lists]
 
 says {"port": N} on standard output, then takes a command a line on standard input, as
 {"do": "put", "object": {...}}, and answers each with a line of JSON. It ends at the end of its
@@ -24,10 +25,13 @@ import sys
 import threading
 import time
 import urllib.parse
+import uuid
 
-GROUPS = {"/api/v1": "v1", "/apis/discovery.k8s.io/v1": "discovery.k8s.io/v1"}
+GROUPS = {"/api/v1": "v1", "/apis/discovery.k8s.io/v1": "discovery.k8s.io/v1",
+          "/apis/coordination.k8s.io/v1": "coordination.k8s.io/v1"}
 PLURALS = {"services": "Service", "endpointslices": "EndpointSlice", "nodes": "Node",
-           "pods": "Pod", "namespaces": "Namespace", "endpoints": "Endpoints"}
+           "pods": "Pod", "namespaces": "Namespace", "endpoints": "Endpoints",
+           "leases": "Lease"}
 KINDS = {kind: plural for plural, kind in PLURALS.items()}
 HISTORY = 100000
 
@@ -63,6 +67,19 @@ def matches(item, labels, fields):
     return True
 
 
+def merge(item, change):
+    """RFC 7386."""
+    if not isinstance(change, dict):
+        return change
+    merged = dict(item) if isinstance(item, dict) else {}
+    for key, value in change.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
 def encode(item):
     return json.dumps(item, separators=(",", ":")).encode()
 
@@ -85,18 +102,32 @@ class Cluster:
             key = (meta.get("namespace", ""), meta["name"])
             before = self.objects[plural].get(key)
             self.version += 1
-            item = {**item, "metadata": {**meta, "resourceVersion": str(self.version)}}
+            old = before["metadata"] if before else {}
+            item = {**item, "metadata": {
+                **meta, "resourceVersion": str(self.version),
+                "uid": old.get("uid") or meta.get("uid") or str(uuid.uuid4())}}
             self.objects[plural][key] = item
             self.texts[plural][key] = encode(item)
             self.publish(Event(self.version, plural, "MODIFIED" if before else "ADDED", item,
                                before))
             return item
 
-    def delete(self, plural, namespace, name):
+    def find(self, plural, namespace, name, version=None, uid=None):
+        """The object, if it is the one that a write names."""
+        item = self.objects[plural].get((namespace, name))
+        if item is None:
+            raise Failure(404, "NotFound", f'{plural} "{name}" not found')
+        if version not in (None, item["metadata"]["resourceVersion"]) or uid not in (
+                None, item["metadata"]["uid"]):
+            raise Failure(409, "Conflict", f'Operation cannot be fulfilled on {plural} "{name}": '
+                          "the object has been modified; please apply your changes to the latest "
+                          "version and try again")
+        return item
+
+    def delete(self, plural, namespace, name, version=None, uid=None):
         with self.lock:
-            item = self.objects[plural].pop((namespace, name), None)
-            if item is None:
-                raise Failure(404, "NotFound", f'{plural} "{name}" not found')
+            item = self.find(plural, namespace, name, version, uid)
+            del self.objects[plural][(namespace, name)]
             del self.texts[plural][namespace, name]
             self.version += 1
             item = {**item, "metadata": {**item["metadata"],
@@ -256,6 +287,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 namespace = ""
                 if words[0] == "namespaces" and len(words) > 2:
                     namespace, words = words[1], words[2:]
+                if words[2:] == ["status"]:
+                    words = words[:2]
                 if words[0] in PLURALS and len(words) <= 2:
                     return words[0], namespace, words[1] if len(words) == 2 else "", query
         raise Failure(404, "NotFound", "the server could not find the requested resource")
@@ -263,6 +296,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def refuse(self):
         server = self.server
         server.requests += 1
+        for method, words, failure in server.failures:
+            if self.command == method and words in self.path:
+                raise Failure(*failure)
         if server.tokens is not None and self.headers.get("Authorization", "") not in [
                 f"Bearer {token}" for token in server.tokens]:
             raise Failure(401, "Unauthorized", "Unauthorized")
@@ -285,24 +321,58 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.handle_one(self.read)
 
     def do_PUT(self):
-        self.handle_one(self.write)
+        self.handle_one(self.replace)
 
-    do_POST = do_PUT
+    def do_POST(self):
+        self.handle_one(self.create)
+
+    def do_PATCH(self):
+        self.handle_one(self.patch)
 
     def do_DELETE(self):
-        self.handle_one(lambda _, plural, namespace, name, query: self.answer(
-            200, self.server.cluster.delete(plural, namespace, name)))
+        self.handle_one(self.remove)
 
-    def write(self, body, plural, _namespace, _name, _query):
-        self.answer(200, self.server.cluster.put({**json.loads(body), "kind": PLURALS[plural]}))
+    def put(self, code, plural, namespace, item):
+        meta = {key: value for key, value in item["metadata"].items() if key != "resourceVersion"}
+        if namespace:
+            meta["namespace"] = namespace
+        self.answer(code, self.server.cluster.put(
+            {**item, "kind": PLURALS[plural], "metadata": meta}))
+
+    def create(self, body, plural, namespace, _name, _query):
+        item, cluster = json.loads(body), self.server.cluster
+        with cluster.lock:
+            if (namespace, item["metadata"]["name"]) in cluster.objects[plural]:
+                raise Failure(409, "AlreadyExists",
+                              f'{plural} "{item["metadata"]["name"]}" already exists')
+            self.put(201, plural, namespace, item)
+
+    def replace(self, body, plural, namespace, name, _query):
+        item, cluster = json.loads(body), self.server.cluster
+        with cluster.lock:
+            cluster.find(plural, namespace, name, item["metadata"].get("resourceVersion"),
+                         item["metadata"].get("uid"))
+            self.put(200, plural, namespace, item)
+
+    def patch(self, body, plural, namespace, name, _query):
+        if self.headers.get("Content-Type") != "application/merge-patch+json":
+            raise Failure(415, "UnsupportedMediaType", "only merge patches are known here")
+        change, cluster = json.loads(body), self.server.cluster
+        with cluster.lock:
+            meta = change.get("metadata", {})
+            item = cluster.find(plural, namespace, name, meta.get("resourceVersion"),
+                                meta.get("uid"))
+            self.put(200, plural, namespace, merge(item, change))
+
+    def remove(self, body, plural, namespace, name, _query):
+        told = (json.loads(body) if body else {}).get("preconditions", {})
+        self.answer(200, self.server.cluster.delete(plural, namespace, name,
+                                                    told.get("resourceVersion"), told.get("uid")))
 
     def read(self, _body, plural, namespace, name, query):
         cluster = self.server.cluster
         if name:
-            item = cluster.objects[plural].get((namespace, name))
-            if item is None:
-                raise Failure(404, "NotFound", f'{plural} "{name}" not found')
-            self.answer(200, item)
+            self.answer(200, cluster.find(plural, namespace, name))
         elif query.get("watch") in ("1", "true"):
             self.watch(plural, query)
         else:
@@ -355,13 +425,14 @@ class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, port, cluster, before=None):
+    def __init__(self, place, cluster, before=None):
         self.cluster = cluster
         self.connections = set()
         self.failure = before.failure if before else None
+        self.failures = before.failures if before else []
         self.tokens = before.tokens if before else None
         self.requests = before.requests if before else 0
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(place, Handler)
 
     def handle_error(self, *_):
         pass  # the client has gone
@@ -370,10 +441,11 @@ class Server(http.server.ThreadingHTTPServer):
 class Commands:
     """What can be told on standard input."""
 
-    def __init__(self, port, cluster):
+    def __init__(self, place, cluster):
         self.cluster = cluster
-        self.server = Server(port, cluster)
-        self.port = self.server.server_address[1]
+        self.server = Server(place, cluster)
+        self.place = self.server.server_address
+        self.port = self.place[1]
         self.serve()
 
     def serve(self):
@@ -393,6 +465,20 @@ class Commands:
     def fail(self, status=0, message="no", headers=()):
         """Every request from here on gets this status; 0: none does."""
         self.server.failure = (status, dict(headers), message) if status else None
+
+    def forbid(self, method, words):
+        """403 for requests of a method with these words in their path."""
+        self.server.failures.append((method, words, (
+            403, "Forbidden", f'User "agent" cannot {method.lower()} {words}')))
+
+    def allow(self):
+        self.server.failures.clear()
+
+    def get(self, kind, name, namespace=""):
+        return self.cluster.find(KINDS[kind], namespace, name)
+
+    def all(self, kind):
+        return {"items": list(self.cluster.objects[KINDS[kind]].values())}
 
     def tokens(self, tokens):
         self.server.tokens = tokens
@@ -418,7 +504,7 @@ class Commands:
         self.cut()
 
     def start(self):
-        self.server = Server(self.port, self.cluster, self.server)
+        self.server = Server(self.place, self.cluster, self.server)
         self.serve()
 
     def renumber(self, version):
@@ -435,11 +521,13 @@ class Commands:
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--bookmarks", type=float, default=60)
     parser.add_argument("--no-streaming-lists", action="store_true")
     options = parser.parse_args()
-    commands = Commands(options.port, Cluster(options.bookmarks, not options.no_streaming_lists))
+    commands = Commands((options.address, options.port),
+                        Cluster(options.bookmarks, not options.no_streaming_lists))
     print(json.dumps({"port": commands.port}), flush=True)
     for line in sys.stdin:
         told = json.loads(line)

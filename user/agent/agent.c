@@ -124,6 +124,8 @@ static void on_ready(void *userdata)
 		bl_canary_start(agent->canary, agent->settings.config.cgroup);
 	if (agent->announcing)
 		bl_announcing_start(agent->announcing);
+	if (agent->cluster_pool)
+		bl_cluster_pool_begin(agent->cluster_pool);
 	bl_log(BL_LOG_INFO,
 	       "ready after %.0f ms: maps and programs %.0f, reading %.0f, taking in %.0f, plan "
 	       "%.0f, filling maps %.0f",
@@ -578,6 +580,7 @@ static void agent_done(struct bl_agent *agent)
 	agent->server = bl_server_free(agent->server);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
 		agent->sources[i] = bl_source_free(agent->sources[i]);
+	bl_cluster_pool_free(agent->cluster_pool);
 	bl_kube_client_free(agent->kube);
 	bl_health_check_free(agent->health_check);
 	bl_announcing_free(agent->announcing);

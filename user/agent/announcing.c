@@ -18,8 +18,7 @@ struct bl_announcing {
 	struct bl_store_watch *watch;
 	sd_event_source *timer;
 	bool started;
-	bl_announcing_owner_fn *owner; /* NULL: the link */
-	void *owner_userdata;
+	struct bl_announcing_owner owner; /* without `say`: the link */
 };
 
 static bool in_pool(const struct bl_announcing *announcing, const struct bl_addr *address)
@@ -84,8 +83,9 @@ static int put_service(struct bl_announcing *announcing, const struct bl_service
 		if (!known)
 			wanted = in_use && could_serve(announcing, service);
 		known = true;
-		if (announcing->owner)
-			say = announcing->owner(&address, service, announcing->owner_userdata);
+		if (announcing->owner.say)
+			say = announcing->owner.say(&address, service, wanted,
+						    announcing->owner.userdata);
 		r = bl_announcer_put(announcing->announcer, &address, wanted, say);
 		if (r < 0)
 			first = r;
@@ -119,11 +119,15 @@ static int sync_all(struct bl_announcing *announcing, struct bl_err *err)
 	if (r < 0)
 		return r;
 	bl_announcer_begin(announcing->announcer);
+	if (announcing->owner.begin)
+		announcing->owner.begin(announcing->owner.userdata);
 	for (size_t i = 0; i < count; i++) {
 		r = put_service(announcing, bl_service_of(items[i]), in_use);
 		if (r < 0)
 			first = r;
 	}
+	if (announcing->owner.end)
+		announcing->owner.end(announcing->owner.userdata);
 	bl_announcer_end(announcing->announcer);
 	return first;
 }
@@ -165,11 +169,10 @@ void bl_announcing_start(struct bl_announcing *announcing)
 	set_timer(announcing, 0);
 }
 
-void bl_announcing_set_owner(struct bl_announcing *announcing, bl_announcing_owner_fn *owner,
-			     void *userdata)
+void bl_announcing_set_owner(struct bl_announcing *announcing,
+			     const struct bl_announcing_owner *owner)
 {
-	announcing->owner = owner;
-	announcing->owner_userdata = userdata;
+	announcing->owner = owner ? *owner : (struct bl_announcing_owner){0};
 	bl_announcing_renew(announcing);
 }
 

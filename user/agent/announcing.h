@@ -34,12 +34,20 @@ void bl_announcing_start(struct bl_announcing *announcing);
 /* Devices, or what the owner says, may have changed. */
 void bl_announcing_renew(struct bl_announcing *announcing);
 
-/* Who decides, such as the holder of a Lease: it says for each address whether this node answers.
- * It is asked after each change of objects, and after bl_announcing_renew. */
-typedef enum bl_claim_say bl_announcing_owner_fn(const struct bl_addr *address,
-						 const struct bl_service *service, void *userdata);
-void bl_announcing_set_owner(struct bl_announcing *announcing, bl_announcing_owner_fn *owner,
-			     void *userdata);
+/* Who decides, such as the holder of a Lease: for each address whether this node answers. */
+struct bl_announcing_owner {
+	/* All addresses are asked about between these two, after each change of objects and after
+	 * bl_announcing_renew. Both may be NULL. */
+	void (*begin)(void *userdata);
+	void (*end)(void *userdata);
+	/* `could_serve`: this node is one of those that could answer. */
+	enum bl_claim_say (*say)(const struct bl_addr *address, const struct bl_service *service,
+				 bool could_serve, void *userdata);
+	void *userdata;
+};
+/* Copied; NULL: the link decides. */
+void bl_announcing_set_owner(struct bl_announcing *announcing,
+			     const struct bl_announcing_owner *owner);
 
 /* For status: each address with the Service that has it, sorted; the array is the caller's. */
 struct bl_announced {

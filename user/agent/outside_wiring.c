@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/cluster.h"
+
 int bl_agent_make_pool(struct bl_agent *agent, struct bl_err *err)
 {
 	const struct bl_packet_options *packet = &agent->settings.config.packet;
 	_cleanup_free_ char *path = NULL;
 	int r;
 
-	if (!packet->pool_count)
+	/* In a cluster the status of Services is all there is to remember, and one agent writes it.
+	 */
+	if (!packet->pool_count || bl_cluster_is_followed(&agent->settings.config))
 		return 0;
 	if (asprintf(&path, "%s/load-balancers.json", agent->settings.config.state_dir) < 0)
 		return bl_err_set(err, -ENOMEM, "no memory");
@@ -79,9 +83,31 @@ static int make_announcing(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot announce addresses: %s", strerror(-r)) : 0;
 }
 
+/* A dry run writes nothing, to a cluster least of all. */
+static int make_cluster_pool(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_cluster_pool_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.problems = agent->problems,
+		.client = agent->kube,
+		.announcing = agent->announcing,
+		.node_name = bl_node_watch_facts(agent->node)->name,
+		.prefixes = packet->pools,
+		.prefix_count = packet->pool_count,
+	};
+
+	if (!packet->pool_count || !agent->kube || agent->settings.config.dry_run)
+		return 0;
+	return bl_cluster_pool_new(&config, &agent->cluster_pool, err);
+}
+
 int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err)
 {
 	int r = make_devices(agent, err);
 
-	return r < 0 ? r : make_announcing(agent, err);
+	if (r == 0)
+		r = make_announcing(agent, err);
+	return r < 0 ? r : make_cluster_pool(agent, err);
 }

@@ -119,8 +119,48 @@ static void add_source(struct bl_buf *buf, const struct bl_source_info *info)
 				    (double)info->kinds[k].last_event_ms / 1000);
 }
 
+struct json_object *bl_own_cluster_pool(const struct bl_agent *agent)
+{
+	struct bl_cluster_pool_info info = bl_cluster_pool_info(agent->cluster_pool);
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "leads", json_object_new_boolean(info.leads));
+	json_object_object_add(json, "leader",
+			       info.leader ? json_object_new_string(info.leader) : NULL);
+	json_object_object_add(json, "owned", json_object_new_int64((int64_t)info.owned));
+	json_object_object_add(json, "written", json_object_new_int64((int64_t)info.written));
+	json_object_object_add(json, "failed", json_object_new_int64((int64_t)info.failed));
+	return json;
+}
+
+static void add_pool(struct bl_buf *buf, const struct bl_cluster_pool *pool)
+{
+	struct bl_cluster_pool_info info = bl_cluster_pool_info(pool);
+	const struct {
+		const char *name, *type, *help;
+		uint64_t value;
+	} rows[] = {
+		{"beeline_cluster_pool_leads", "gauge",
+		 "1 while this agent gives the cluster's load-balancer addresses.", info.leads},
+		{"beeline_cluster_pool_owned", "gauge",
+		 "Services whose load-balancer addresses this node answers for by a Lease.",
+		 info.owned},
+		{"beeline_cluster_pool_written_total", "counter",
+		 "Load-balancer status of Services written.", info.written},
+		{"beeline_cluster_pool_failed_total", "counter",
+		 "Writes of load-balancer status that did not succeed.", info.failed},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		bl_buf_addf(buf, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", rows[i].name,
+			    rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+			    (unsigned long long)rows[i].value);
+}
+
 void bl_own_cluster_metrics(const struct bl_agent *agent, struct bl_buf *buf)
 {
+	if (agent->cluster_pool)
+		add_pool(buf, agent->cluster_pool);
 	for (size_t i = 0; i < BL_AGENT_SOURCES; i++) {
 		struct bl_source_info info;
 

@@ -81,6 +81,7 @@ void bl_own_service_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_dns_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 /* Of a source that follows kinds one by one; the caller's. */
 struct json_object *bl_own_source_kinds(const struct bl_source_info *info);
+struct json_object *bl_own_cluster_pool(const struct bl_agent *agent);
 void bl_own_cluster_metrics(const struct bl_agent *agent, struct bl_buf *buf);
 void bl_own_probes(struct bl_agent *agent, const struct bl_request *request,
 		   struct bl_reply *reply);

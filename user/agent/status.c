@@ -354,6 +354,8 @@ void bl_status_reply(struct bl_agent *agent, const struct bl_request *request,
 	json_object_object_add(json, "datapath", datapath(agent));
 	json_object_object_add(json, "devices", devices(agent));
 	json_object_object_add(json, "announced", announced(agent));
+	if (agent->cluster_pool)
+		json_object_object_add(json, "clusterPool", bl_own_cluster_pool(agent));
 	json_object_object_add(json, "hooks", hooks(agent));
 	json_object_object_add(json, "counts", counts(agent));
 	json_object_object_add(json, "allocations", allocations(agent));

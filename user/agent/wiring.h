@@ -12,6 +12,7 @@
 #include "agent/balancing.h"
 #include "agent/canary.h"
 #include "agent/catalog.h"
+#include "agent/cluster_pool.h"
 #include "agent/config.h"
 #include "agent/devices.h"
 #include "agent/dns_wiring.h"
@@ -62,7 +63,8 @@ struct bl_agent {
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
 	sd_event_source *bookmarks;
-	struct bl_kube_client *kube; /* NULL: no cluster is followed */
+	struct bl_kube_client *kube;          /* NULL: no cluster is followed */
+	struct bl_cluster_pool *cluster_pool; /* NULL: no pool, or no cluster */
 	struct bl_server *server;
 	struct bl_server *api_ports[BL_AGENT_API_LISTEN_MAX];       /* NULL: not asked for */
 	struct bl_server *health_ports[BL_AGENT_HEALTH_LISTEN_MAX]; /* likewise */

@@ -32,6 +32,8 @@ struct bl_leases {
 	struct bl_kube_fetch *look;
 	uint64_t look_ms; /* when it was sent */
 	size_t writes;
+	uint64_t told_ms; /* when the server last told us anything; 0: never */
+	bool was_fresh;   /* as `changed` was told last */
 	bool has_problem;
 };
 
@@ -70,7 +72,8 @@ static void be_well(struct bl_leases *leases)
 static void note_changes(struct bl_leases *leases)
 {
 	uint64_t now = now_ms(leases);
-	bool changed = false;
+	bool fresh = bl_leases_is_fresh(leases);
+	bool changed = fresh != leases->was_fresh;
 	size_t cursor = 0;
 	void *value;
 
@@ -81,6 +84,7 @@ static void note_changes(struct bl_leases *leases)
 		changed |= held != entry->was_held;
 		entry->was_held = held;
 	}
+	leases->was_fresh = fresh;
 	if (changed)
 		leases->config.changed(leases->config.userdata);
 }
@@ -118,6 +122,8 @@ static void on_written(const struct bl_kube_reply *reply, void *userdata)
 	entry->write = NULL;
 	leases->writes--;
 	bl_lease_wrote(&entry->lease, reply->status, reply->body, now_ms(leases));
+	if (bl_kube_reply_is_good(reply) || reply->status == 409 || reply->status == 404)
+		leases->told_ms = now_ms(leases);
 	if (bl_kube_reply_is_good(reply))
 		be_well(leases);
 	else if (reply->status != 409 && reply->status != 404)
@@ -190,9 +196,11 @@ static void on_looked(const struct bl_kube_reply *reply, void *userdata)
 	leases->look = NULL;
 	if (!bl_kube_reply_is_good(reply)) {
 		say(leases, "list", reply);
+		note_changes(leases);
 		schedule(leases);
 		return;
 	}
+	leases->told_ms = now;
 	be_well(leases);
 	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
 		struct entry *entry = value;
@@ -391,6 +399,12 @@ const char *bl_leases_holder(const struct bl_leases *leases, const char *name)
 	const struct entry *entry = bl_map_get_str(leases->entries, name);
 
 	return entry && entry->lease.exists && entry->lease.holder[0] ? entry->lease.holder : NULL;
+}
+
+bool bl_leases_is_fresh(const struct bl_leases *leases)
+{
+	return leases->told_ms &&
+	       now_ms(leases) < leases->told_ms + leases->config.times.duration_ms;
 }
 
 size_t bl_leases_held_count(const struct bl_leases *leases)

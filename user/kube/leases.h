@@ -20,7 +20,8 @@ struct bl_leases_config { /* all borrowed */
 	const char *ns;
 	const char *identity; /* the node's name */
 	struct bl_lease_times times;
-	/* Some Lease is held now that was not, or the other way round. */
+	/* Some Lease is held now that was not, or the other way round; or bl_leases_is_fresh says
+	 * something else. */
 	void (*changed)(void *userdata);
 	/* What is wrong now, for people; NULL: all is well. */
 	void (*problem)(const char *text, void *userdata);
@@ -37,6 +38,8 @@ int bl_leases_want(struct bl_leases *leases, const char *name, bool wanted);
 bool bl_leases_is_held(const struct bl_leases *leases, const char *name);
 /* Who has it as far as we know; NULL: nobody, or nobody looked. */
 const char *bl_leases_holder(const struct bl_leases *leases, const char *name);
+/* Has the server told us of Leases within their duration? If not, who has them is not known. */
+bool bl_leases_is_fresh(const struct bl_leases *leases);
 size_t bl_leases_held_count(const struct bl_leases *leases);
 
 /* For a whole set that is wanted now: between the two, bl_leases_want names those; the others are

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Load-balancer addresses in a cluster: one agent gives them and writes them into the status of
+Services, and one node answers for each, by Leases."""
+
+import concurrent.futures
+import json
+import time
+
+import pytest
+
+from lab import cluster, manifest, system
+from lab.traffic import answers
+from objects import HTTP, READY, WEB
+from test_outside_announce import mac, resolve
+
+POOL = ("--load-balancer-pool", "192.168.77.240/29")
+PORTS = [{"port": 8080, "protocol": "TCP"}]
+
+
+def status(node):
+    return json.loads(node.output("curl", "-sS", "--unix-socket", node.socket,
+                                  "http://localhost/beeline/v1/status"))
+
+
+def announced(node):
+    return {row["address"]: row for row in status(node)["announced"]}
+
+
+class Cluster:
+    """Nodes with an agent each that follow the API server in the first of them."""
+
+    def __init__(self, lab, count, *agent):
+        self.lab = lab
+        self.nodes = [lab.add_node() for _ in range(count)]
+        lab.neighbour = lab.add_client("neighbour")
+        for node in self.nodes:
+            node.pod = node.add_pod(f"pod-{node.index}", labels=WEB, publish=False)
+        address = self.nodes[0].addresses[0]
+        self.server = cluster.ApiServer(self.nodes[0], "--address", address)
+        self.options = ("--device", "eth0", *agent)
+        for node in self.nodes:
+            self.server.put_node(node.name)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.start_agent(
+                "--kubeconfig", self.server.kubeconfig_of(node, address), *self.options),
+                self.nodes))
+
+    def put(self, name="web", pods=None, metadata=None, **spec):
+        number = 80 + sum(name.encode()) % 100
+        self.server.put(object=json.loads(manifest.service(name, **{
+            "ports": [HTTP], "clusterIP": f"10.96.0.{number}", "type": "LoadBalancer",
+            "clusterIPs": [f"10.96.0.{number}"], "ipFamilies": ["IPv4"],
+            "metadata": metadata or {}, **spec})))
+        pods = [node.pod for node in self.nodes] if pods is None else pods
+        self.server.put(object=json.loads(manifest.endpoint_slice(
+            name, f"{name}-1", [(pod.addresses[0], pod.node.name, READY) for pod in pods], PORTS)))
+
+    def ingress(self, name="web"):
+        found = self.server.get(kind="Service", name=name, namespace="default")
+        return [item["ip"] for item in
+                found.get("status", {}).get("loadBalancer", {}).get("ingress", [])]
+
+    def wait_for_address(self, name="web", timeout=30):
+        system.wait_until(lambda: self.ingress(name), timeout, 0.1, f"an address of '{name}'")
+        return self.ingress(name)[0]
+
+    def holder(self, lease):
+        for item in self.server.all(kind="Lease")["items"]:
+            if item["metadata"]["name"] == lease:
+                return item["spec"]["holderIdentity"]
+        return None
+
+    def leaders(self):
+        return [node for node in self.nodes
+                if node.agent.child.poll() is None and status(node)["clusterPool"]["leads"]]
+
+    def wait_for_leader(self, timeout=30):
+        system.wait_until(lambda: len(self.leaders()) == 1, timeout, 0.1, "one leader")
+        return self.leaders()[0]
+
+    def owners(self, address):
+        return [node for node in self.nodes if node.agent.child.poll() is None
+                and announced(node).get(address, {}).get("state") == "here"]
+
+    def wait_for_owner(self, address, among=None, timeout=30):
+        among = among or self.nodes
+        system.wait_until(lambda: [node for node in self.owners(address) if node in among]
+                          and len(self.owners(address)) == 1, timeout, 0.1,
+                          f"one node to answer for {address}")
+        return self.owners(address)[0]
+
+    def problems(self):
+        return " ".join(row["message"] for node in self.nodes for row in status(node)["problems"])
+
+
+@pytest.fixture
+def pooled(lab):
+    return lambda count, *agent: Cluster(lab, count, *POOL, *agent)
+
+
+def test_one_agent_gives_addresses_and_one_node_answers_for_each(pooled, lab):
+    found = pooled(3)
+    names = ["one", "two", "three", "four"]
+    for name in names:
+        found.put(name)
+    given = [found.wait_for_address(name) for name in names]
+    assert len(set(given)) == 4 and all(ip.startswith("192.168.77.24") for ip in given)
+    leader = found.wait_for_leader()
+    assert found.holder("beeline-pool") == leader.name
+    for name, address in zip(names, given):
+        owner = found.wait_for_owner(address)
+        assert found.holder(f"beeline-lb.default.{name}") == owner.name
+        assert resolve(lab.neighbour, address) == [mac(owner)] * 4
+        assert set(answers(lab.neighbour, address, 4)) <= {"pod-1", "pod-2", "pod-3"}
+    assert sum(status(node)["clusterPool"]["owned"] for node in found.nodes) == 4
+    assert status(leader)["clusterPool"]["written"] == 4
+    assert not found.problems()
+    # What was decided stays so.
+    version = found.server.get(kind="Service", name="one", namespace="default")
+    time.sleep(3)
+    assert found.server.get(kind="Service", name="one", namespace="default") == version
+
+
+def test_another_agent_goes_on_when_the_leader_is_gone(pooled):
+    found = pooled(2)
+    found.put("one")
+    address = found.wait_for_address("one")
+    leader = found.wait_for_leader()
+    (other,) = (node for node in found.nodes if node is not leader)
+    leader.agent.kill()
+    system.wait_until(lambda: status(other)["clusterPool"]["leads"], 25, 0.1, "a new leader")
+    found.put("two")
+    assert found.wait_for_address("two") != address
+    assert found.ingress("one") == [address]
+    found.wait_for_owner(address, among=[other])
+    found.wait_for_owner(found.ingress("two")[0], among=[other])
+
+
+def test_an_outage_of_the_server_changes_nothing_of_who_answers(pooled, lab):
+    found = pooled(2)
+    found.put("one")
+    address = found.wait_for_address("one")
+    owner = found.wait_for_owner(address)
+    found.server.stop()
+    end = time.monotonic() + 20  # well beyond the Lease
+    while time.monotonic() < end:
+        assert resolve(lab.neighbour, address, 1) in ([mac(owner)], [])
+        assert set(answers(lab.neighbour, address, 2)) <= {"pod-1", "pod-2"}
+        time.sleep(1)
+    assert found.owners(address) == [owner]
+    assert not any(status(node)["clusterPool"]["leads"] for node in found.nodes)
+    found.server.start()
+    found.wait_for_leader()
+    found.wait_for_owner(address)
+    found.put("two")
+    found.wait_for_address("two")
+
+
+def test_policy_local_is_answered_where_its_endpoints_are(pooled, lab):
+    found = pooled(3)
+    first, second, _ = found.nodes
+    found.put("local", pods=[second.pod], externalTrafficPolicy="Local", healthCheckNodePort=31000)
+    address = found.wait_for_address("local")
+    assert found.wait_for_owner(address) is second
+    assert set(answers(lab.neighbour, address, 4)) == {"pod-2"}
+    found.put("local", pods=[first.pod], externalTrafficPolicy="Local", healthCheckNodePort=31000,
+              status={"loadBalancer": {"ingress": [{"ip": address}]}})
+    assert found.wait_for_owner(address, among=[first]) is first
+    assert resolve(lab.neighbour, address) == [mac(first)] * 4
+
+
+def test_services_of_others_are_left_alone(pooled):
+    found = pooled(1)
+    foreign = {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+    found.put("classy", loadBalancerClass="example.org/lb")
+    found.put("foreign", status=foreign)
+    found.put("internal", type="ClusterIP")
+    found.put("one")
+    found.wait_for_address("one")
+    time.sleep(1)
+    assert found.ingress("classy") == [] and found.ingress("internal") == []
+    assert found.ingress("foreign") == ["203.0.113.7"]
+
+
+def test_an_address_is_free_again_with_its_service(lab):
+    found = Cluster(lab, 1, "--load-balancer-pool", "192.168.77.240/32")
+    found.put("one")
+    address = found.wait_for_address("one")
+    found.put("two")
+    system.wait_until(lambda: "service 'default/two' has no load-balancer address: no address is "
+                      "free" in found.problems(), 10, 0.1, "a problem")
+    found.server.delete(kind="Service", name="one", namespace="default")
+    assert found.wait_for_address("two") == address
+    system.wait_until(lambda: not found.problems(), 10, 0.1, "no problem")
+    # A Service that needs none any more, on a server that leaves the status as it was.
+    found.put("two", type="ClusterIP", status={"loadBalancer": {"ingress": [{"ip": address}]}})
+    system.wait_until(lambda: not found.ingress("two"), 10, 0.1, "an empty status")
+    system.wait_until(lambda: not found.holder("beeline-lb.default.two"), 10, 0.1, "no Lease")
+
+
+def test_missing_rights_are_explained(pooled):
+    found = pooled(1)
+    found.server.forbid(method="PATCH", words="/status")
+    found.put("one")
+    system.wait_until(lambda: "'patch' on resource 'services/status'" in found.problems(), 20, 0.1,
+                      "a problem")
+    found.server.allow()
+    found.wait_for_address("one")
+    system.wait_until(lambda: not found.problems(), 10, 0.1, "no problem")
+    found.server.forbid(method="PUT", words="/leases")
+    system.wait_until(lambda: "on resource 'leases' in API group 'coordination.k8s.io'"
+                      in found.problems(), 20, 0.1, "a problem")
+    found.server.allow()
+    system.wait_until(lambda: not found.problems(), 10, 0.1, "no problem")
