@@ -335,7 +335,7 @@ def test_limits_and_unknown_paths(agent):
     assert agent.get("/api/v1/namespaces/default/services/a/b")[0] == 404
     assert agent.call("POST", "/version", "{}")[0] == 405
     assert agent.get("/api/v1/namespaces/default/events")[1]["items"] == []
-    assert agent.get("/api/v1/events?watch=1")[0] == 405
+    assert agent.call("POST", "/api/v1/namespaces/default/events", "{}")[0] == 405
     code, answer = agent.get("/api/v1/namespaces/default/pods/web/log?container=a")
     assert code == 501 and "does not run containers" in answer["message"]
     code, answer = agent.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {})
