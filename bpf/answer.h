@@ -12,8 +12,9 @@
 #include "flow.h"
 #include "guard.h"
 
-#define BL_ICMP_QUOTE 8u /* bytes of the transport header: the ports are among them */
-#define BL_L2_MAX 22u    /* Ethernet and two tags */
+#define BL_ICMP_QUOTE 8u      /* bytes of the transport header: the ports are among them */
+#define BL_FRAGMENT_HEADER 8u /* of IPv6 */
+#define BL_L2_MAX 22u         /* Ethernet and two tags */
 #define BL_ANSWER_TTL 64
 
 enum bl_answer_kind {
@@ -205,13 +206,26 @@ static __always_inline int bl_keep_head(struct bl_context *ctx, __u8 *ret, __u16
 	return bl_load(ctx, 0, ret, BL_L2_MAX);
 }
 
+/* The sum of an ICMP message of one of the sizes that there are; false: it is cut off. */
+static __always_inline bool bl_answer_sum(struct bl_context *ctx, __u32 at, __u32 size, __u32 *sum)
+{
+	__be32 *message = bl_at(ctx, at, size);
+
+	if (!message)
+		return false;
+	*sum = (__u32)bpf_csum_diff(NULL, 0, message, size, *sum);
+	return true;
+}
+
 /* The new headers are in front of what they quote: sums, and off it goes. */
 static __always_inline int bl_answer_finish(struct bl_context *ctx, const struct bl_packet *packet,
 					    const struct bl_icmp_header *header, __u32 quoted)
 {
-	bool is_ipv4 = packet->tuple.family == BL_FAMILY_IPV4;
+	const __u32 quoted4 = sizeof(struct iphdr) + BL_ICMP_QUOTE;
+	const __u32 quoted6 = sizeof(struct ipv6hdr) + BL_ICMP_QUOTE;
+	bool is_ipv4 = packet->tuple.family == BL_FAMILY_IPV4, is_whole;
 	__u16 payload = sizeof(*header) + quoted;
-	__u32 ip_len = bl_ip_header_len(packet), sum = 0;
+	__u32 at = packet->l3 + bl_ip_header_len(packet), sum = 0;
 	struct bl_icmp_header *icmp;
 	void *ip = bl_at(ctx, packet->l3, sizeof(struct ipv6hdr));
 
@@ -220,38 +234,43 @@ static __always_inline int bl_answer_finish(struct bl_context *ctx, const struct
 	bl_answer_ip(ip, packet, is_ipv4 ? IPPROTO_ICMP : BL_PROTOCOL_ICMP6, payload);
 	if (!is_ipv4)
 		sum = bl_answer_pseudo(packet, BL_PROTOCOL_ICMP6, payload);
-	icmp = bl_at(ctx, packet->l3 + ip_len,
-		     sizeof(*icmp) + sizeof(struct iphdr) + BL_ICMP_QUOTE);
+	icmp = bl_at(ctx, at, sizeof(*icmp));
 	if (!icmp)
 		return BL_DROP;
 	*icmp = *header;
-	if (is_ipv4) {
-		sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)icmp,
-					   sizeof(*icmp) + sizeof(struct iphdr) + BL_ICMP_QUOTE,
-					   sum);
-	} else {
-		icmp = bl_at(ctx, packet->l3 + sizeof(struct ipv6hdr),
-			     sizeof(*icmp) + sizeof(struct ipv6hdr) + BL_ICMP_QUOTE);
-		if (!icmp)
-			return BL_DROP;
-		sum = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)icmp,
-					   sizeof(*icmp) + sizeof(struct ipv6hdr) + BL_ICMP_QUOTE,
-					   sum);
-	}
+	if (is_ipv4)
+		is_whole = bl_answer_sum(ctx, at, sizeof(*icmp) + quoted4, &sum);
+	else if (quoted == quoted6)
+		is_whole = bl_answer_sum(ctx, at, sizeof(*icmp) + quoted6, &sum);
+	else
+		is_whole =
+			bl_answer_sum(ctx, at, sizeof(*icmp) + quoted6 + BL_FRAGMENT_HEADER, &sum);
+	icmp = bl_at(ctx, at, sizeof(*icmp));
+	if (!icmp || !is_whole)
+		return BL_DROP;
 	icmp->check = (__u16)~bl_csum_fold(sum);
 	return bl_send_back(ctx);
+}
+
+/* What stands between the IP header and the ports, for a packet that can be quoted: nothing, or the
+ * header of IPv6's first fragment. */
+static __always_inline bool bl_answer_can_quote(const struct bl_packet *packet, __u32 between)
+{
+	return !between || (packet->tuple.family == BL_FAMILY_IPV6 &&
+			    packet->fragment == BL_FRAGMENT_FIRST && between == BL_FRAGMENT_HEADER);
 }
 
 /* An ICMP error about the packet, which is still as it came. */
 static __noinline int bl_answer_icmp(struct bl_context *ctx, const struct bl_packet *packet,
 				     enum bl_answer_kind kind, __u32 mtu)
 {
-	__u32 ip_len = bl_ip_header_len(packet), quoted = ip_len + BL_ICMP_QUOTE;
+	__u32 ip_len = bl_ip_header_len(packet), between = packet->l4 - packet->l3 - ip_len;
+	__u32 quoted = ip_len + between + BL_ICMP_QUOTE;
 	struct bl_icmp_header header = {0};
 	__u8 head[BL_L2_MAX];
 	__u16 check = 0;
 
-	if (packet->l4 - packet->l3 != ip_len)
+	if (!bl_answer_can_quote(packet, between))
 		return BL_DROP;
 	/* What is begun cannot be quoted: the device would write its sum into the quotation. */
 	if (!BL_HOOK_IS_XDP &&

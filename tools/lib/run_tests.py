@@ -244,15 +244,9 @@ def run_guest(board, programs, nice=0):
     return status, output
 
 
-# Emulation takes ten seconds and more to verify the packet programs, and these load them for each
-# of their many cases. What is left loads every program of the datapath on that kernel too.
-VM_LEFT_OUT = {f"test_packet_{name}" for name in ("dsr", "flow", "fragment", "icmp", "remote")}
-
-
 def part_vm(board, nice=0):
     """Suite `bpf` on Debian's own kernel, one program after the other: the guest is emulated."""
-    programs = [program for program in bpf_programs()
-                if os.path.basename(program) not in VM_LEFT_OUT]
+    programs = bpf_programs()
     ran = run_guest(board, programs, nice)
     if ran is None:
         return

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "tc_skel.h"
-#include "xdp_skel.h"
+#include "packet_programs.h"
 
 static const struct setting settings[] = {
 	{"XDP, IPv4, TCP", HOOK_XDP, 4, IPPROTO_TCP},
@@ -30,8 +29,6 @@ const struct setting *setting = &settings[0];
 uint32_t uplink;
 uint32_t uplink_inner;
 
-static struct xdp_bpf *xdp;
-static struct tc_bpf *tc;
 static uint32_t last_service, last_backend, last_slot, last_maglev;
 
 static const char *const network[] = {
@@ -74,42 +71,6 @@ static void make_network(void)
 	cr_assert(uplink && uplink_inner);
 }
 
-static void shrink(struct bpf_object *object)
-{
-	static const char *const arrays[] = {"slots",  "backends", "backend_stats", "service_stats",
-					     "maglev", "affinity", "flows4",        "flows6"};
-	static const uint32_t sizes[] = {
-		256, 4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK, 1024, 1024, 16384, 16384};
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		cr_assert_eq(bpf_map__set_max_entries(
-				     bpf_object__find_map_by_name(object, arrays[i]), sizes[i]),
-			     0);
-}
-
-/* Maps by the same name are the same map, but for constants and working memory. */
-static void share_maps(void)
-{
-	struct bpf_map *map, *shared;
-
-	bpf_object__for_each_map(map, tc->obj)
-	{
-		if (bpf_map__is_internal(map) || strcmp(bpf_map__name(map), "scratch") == 0)
-			continue;
-		shared = bpf_object__find_map_by_name(xdp->obj, bpf_map__name(map));
-		cr_assert_not_null(shared, "XDP has no map '%s'", bpf_map__name(map));
-		cr_assert_eq(bpf_map__reuse_fd(map, bpf_map__fd(shared)), 0);
-	}
-}
-
-static int map_fd(const char *name)
-{
-	int fd = bpf_object__find_map_fd_by_name(xdp->obj, name);
-
-	cr_assert_geq(fd, 0, "no map '%s'", name);
-	return fd;
-}
-
 static void put(const char *map, const void *key, const void *value)
 {
 	cr_assert_eq(bpf_map_update_elem(map_fd(map), key, value, BPF_ANY), 0, "map '%s': %s", map,
@@ -141,6 +102,38 @@ void packet_uplink(uint32_t ifindex, const struct bl_uplink *value)
 	put("uplinks", &ifindex, value);
 }
 
+/* All elements of an array by one call: thousands of calls take long in an emulated guest. */
+static void put_all(const char *map, uint32_t count, const void *values)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint32_t *keys = calloc(count, sizeof(*keys));
+	uint32_t done = count;
+
+	cr_assert_not_null(keys);
+	for (uint32_t i = 0; i < count; i++)
+		keys[i] = i;
+	cr_assert_eq(bpf_map_update_batch(map_fd(map), keys, values, &done, &opts), 0,
+		     "map '%s': %s", map, strerror(errno));
+	cr_assert_eq(done, count);
+	free(keys);
+}
+
+static struct bl_pending_bucket *all_pending(void)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	struct bl_pending_bucket *buckets = calloc(BL_PENDING_BUCKETS, sizeof(*buckets));
+	uint32_t *keys = calloc(BL_PENDING_BUCKETS, sizeof(*keys));
+	uint32_t next, count = BL_PENDING_BUCKETS;
+	int r;
+
+	cr_assert(buckets && keys);
+	r = bpf_map_lookup_batch(map_fd("pending"), NULL, &next, keys, buckets, &count, &opts);
+	cr_assert((r == 0 || errno == ENOENT) && count == BL_PENDING_BUCKETS, "map 'pending': %s",
+		  strerror(errno));
+	free(keys);
+	return buckets;
+}
+
 static void open_ports(uint8_t protocol, uint16_t port, bool is_reply)
 {
 	uint32_t bit = bl_packet_port_bit(protocol, port), index = bit / 64;
@@ -154,6 +147,23 @@ static void open_ports(uint8_t protocol, uint16_t port, bool is_reply)
 	put("packet_ports", &index, &word);
 }
 
+/* And no others. */
+static void open_snat_ports(const struct bl_packet_tunables *tunables)
+{
+	struct bl_packet_port_word *words = calloc(BL_PACKET_PORT_WORDS, sizeof(*words));
+
+	cr_assert_not_null(words);
+	for (uint32_t port = tunables->snat_first; port <= tunables->snat_last; port++) {
+		uint32_t tcp = bl_packet_port_bit(IPPROTO_TCP, (uint16_t)port);
+		uint32_t udp = bl_packet_port_bit(IPPROTO_UDP, (uint16_t)port);
+
+		words[tcp / 64].destination |= 1ull << tcp % 64;
+		words[udp / 64].destination |= 1ull << udp % 64;
+	}
+	put_all("packet_ports", BL_PACKET_PORT_WORDS, words);
+	free(words);
+}
+
 static void fill_node(const struct bl_packet_tunables *tunables)
 {
 	struct bl_uplink outer = packet_addresses(NODE), inner = packet_addresses(NODE_INNER);
@@ -163,40 +173,7 @@ static void fill_node(const struct bl_packet_tunables *tunables)
 	packet_uplink(uplink, &outer);
 	packet_uplink(uplink_inner, &inner);
 	packet_next_hops_changed();
-	for (uint32_t port = tunables->snat_first; port <= tunables->snat_last; port++) {
-		open_ports(IPPROTO_TCP, (uint16_t)port, false);
-		open_ports(IPPROTO_UDP, (uint16_t)port, false);
-	}
-}
-
-void packet_up_with(struct bl_packet_tunables tunables)
-{
-	if (geteuid() != 0)
-		cr_skip_test("needs root");
-	make_network();
-	xdp = xdp_bpf__open();
-	tc = tc_bpf__open();
-	cr_assert(xdp && tc);
-	shrink(xdp->obj);
-	*(struct bl_packet_tunables *)&xdp->rodata->tunables = tunables;
-	*(struct bl_packet_tunables *)&tc->rodata->tunables = tunables;
-	cr_assert_eq(xdp_bpf__load(xdp), 0, "the XDP program does not load");
-	share_maps();
-	cr_assert_eq(tc_bpf__load(tc), 0, "the tc programs do not load");
-	fill_node(&tunables);
-}
-
-void packet_up(void)
-{
-	packet_up_with(packet_tunables());
-}
-
-void packet_down(void)
-{
-	xdp_bpf__destroy(xdp);
-	tc_bpf__destroy(tc);
-	xdp = NULL;
-	tc = NULL;
+	open_snat_ports(tunables);
 }
 
 static size_t clear(const char *map)
@@ -213,26 +190,56 @@ static size_t clear(const char *map)
 
 static void clear_pending(void)
 {
-	static const struct bl_pending_bucket empty;
+	struct bl_pending_bucket *empty = calloc(BL_PENDING_BUCKETS, sizeof(*empty));
 
-	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++)
-		put("pending", &i, &empty);
+	cr_assert_not_null(empty);
+	put_all("pending", BL_PENDING_BUCKETS, empty);
+	free(empty);
 }
 
 static void clear_all(void)
 {
-	static const char *const maps[] = {"frontends4", "frontends6",  "flows4",     "flows6",
-					   "affinity",   "fragments4",  "fragments6", "sources4",
-					   "sources6",   "dsr_backends"};
+	static const char *const names[] = {"frontends4", "frontends6",  "flows4",     "flows6",
+					    "affinity",   "fragments4",  "fragments6", "sources4",
+					    "sources6",   "dsr_backends"};
 	uint64_t *zeros = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*zeros));
 
 	cr_assert_not_null(zeros);
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		(void)clear(maps[i]);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		(void)clear(names[i]);
 	for (uint32_t reason = 0; reason < BL_REASON_COUNT; reason++)
 		put("reasons", &reason, zeros);
 	clear_pending();
 	free(zeros);
+}
+
+/* What a test before left of its node. */
+static void clear_node(void)
+{
+	(void)clear("uplinks");
+	packet_forget_guard();
+}
+
+void packet_up_with(struct bl_packet_tunables tunables)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	make_network();
+	if (programs_up(&tunables)) {
+		clear_all();
+		clear_node();
+	}
+	fill_node(&tunables);
+}
+
+void packet_up(void)
+{
+	packet_up_with(packet_tunables());
+}
+
+void packet_down(void)
+{
+	programs_down();
 }
 
 void everywhere(void (*body)(void))
@@ -405,15 +412,12 @@ void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome 
 	struct __sk_buff skb = {.ifindex = uplink};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = (uint32_t)len,
 		    .data_out = ret->data, .data_size_out = sizeof(ret->data));
-	int fd = -1;
+	int fd = program_fd(hook);
 
 	if (hook == HOOK_XDP) {
-		fd = bpf_program__fd(xdp->progs.bl_xdp);
 		opts.ctx_in = &md;
 		opts.ctx_size_in = sizeof(md);
 	} else {
-		fd = bpf_program__fd(hook == HOOK_TC_INGRESS ? tc->progs.bl_tc_ingress
-							     : tc->progs.bl_tc_egress);
 		opts.ctx_in = &skb;
 		opts.ctx_size_in = sizeof(skb);
 	}
@@ -480,15 +484,20 @@ static const char *flows(void)
 
 static bool find_pending(const struct bl_tuple *tuple, struct place *ret)
 {
+	struct bl_pending_bucket *buckets = all_pending();
+	bool is_found = false;
+
 	ret->is_pending = true;
-	for (ret->index = 0; ret->index < BL_PENDING_BUCKETS; ret->index++) {
-		get("pending", &ret->index, &ret->bucket);
-		for (ret->way = 0; ret->way < BL_PENDING_WAYS; ret->way++)
-			if (ret->bucket.tags[ret->way] &&
-			    !memcmp(&ret->bucket.entries[ret->way].from, tuple, sizeof(*tuple)))
-				return true;
+	for (uint32_t i = 0; !is_found && i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++) {
+		ret->index = i / BL_PENDING_WAYS;
+		ret->way = i % BL_PENDING_WAYS;
+		is_found =
+			buckets[ret->index].tags[ret->way] &&
+			!memcmp(&buckets[ret->index].entries[ret->way].from, tuple, sizeof(*tuple));
 	}
-	return false;
+	ret->bucket = buckets[ret->index];
+	free(buckets);
+	return is_found;
 }
 
 static bool find_flow(const struct ends *ends, struct place *ret)
@@ -622,14 +631,12 @@ size_t packet_established_count(void)
 
 size_t packet_flow_count(void)
 {
-	struct bl_pending_bucket bucket;
+	struct bl_pending_bucket *buckets = all_pending();
 	size_t count = packet_established_count();
 
-	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++) {
-		get("pending", &i, &bucket);
-		for (uint32_t k = 0; k < BL_PENDING_WAYS; k++)
-			count += bucket.tags[k] != 0;
-	}
+	for (uint32_t i = 0; i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++)
+		count += buckets[i / BL_PENDING_WAYS].tags[i % BL_PENDING_WAYS] != 0;
+	free(buckets);
 	return count;
 }
 

@@ -83,6 +83,33 @@ Test(packet_dsr, what_grows_too_big_by_the_header_is_answered_with_what_fits)
 	everywhere(too_big);
 }
 
+/* The sender of fragments has to hear of it as well, with the ports among what is quoted. */
+static void fragment_too_big(void)
+{
+	static const enum who narrow[] = {NARROW_POD};
+	struct frame frame = {
+		CLIENT,           5000, VIP, SERVICE_PORT, .payload = 1400, .more_fragments = true,
+		.fragment_id = 77};
+	struct outcome out;
+	struct seen inner;
+
+	if (setting->protocol != IPPROTO_UDP)
+		return;
+	packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, narrow, 1, NULL);
+	packet_send(&frame, &out);
+	cr_assert_eq(out.verdict, SENT, "%s", setting->name);
+	assert_ends(&out, VIP, 0, CLIENT, 0, "packet too big");
+	cr_assert_eq(out.seen.mtu, 1300 - head_len());
+	frame_read_inner(out.data, out.len, &inner);
+	cr_assert_eq(inner.from_port, 5000);
+	cr_assert_eq(inner.to_port, SERVICE_PORT);
+}
+
+Test(packet_dsr, sender_of_fragments_that_grow_too_big_is_told)
+{
+	everywhere(fragment_too_big);
+}
+
 /* On the backend's node. The client dialled a NodePort of another node in the second row. */
 static const struct {
 	const char *what;
