@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -334,7 +335,7 @@ def test_limits_and_unknown_paths(agent):
     assert agent.get("/api/v1/namespaces/default/services/a/b")[0] == 404
     assert agent.call("POST", "/version", "{}")[0] == 405
     assert agent.get("/api/v1/namespaces/default/events")[1]["items"] == []
-    assert agent.get("/api/v1/events?watch=1")[0] == 405
+    assert agent.call("POST", "/api/v1/namespaces/default/events", "{}")[0] == 405
     code, answer = agent.get("/api/v1/namespaces/default/pods/web/log?container=a")
     assert code == 501 and "does not run containers" in answer["message"]
     code, answer = agent.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {})
@@ -360,6 +361,55 @@ def test_discovery_is_what_kubectl_asks_for(agent):
     assert core["services"]["shortNames"] == ["svc"] and core["services"]["namespaced"]
     slices = agent.get("/apis/discovery.k8s.io/v1")[1]["resources"]
     assert [row["name"] for row in slices] == ["endpointslices"]
+
+
+def test_what_was_answered_is_there_after_a_kill_at_any_moment(agent):
+    """Writers go on until the agent is killed under them; what they were told is what it knows."""
+    seed = random.randrange(1 << 32)
+    chance, known, lock = random.Random(seed), {}, threading.Lock()
+
+    def write(number):
+        name = f"web-{number}"
+        path = f"{SERVICES}/{name}"
+        there = name in known
+        for turn in range(1000):
+            try:
+                if not there:
+                    code, answer = agent.post(SERVICES, service(name))
+                elif turn % 5 == 4:
+                    code, answer = agent.call("DELETE", path)
+                else:
+                    code, answer = agent.call(
+                        "PATCH", path, {"metadata": {"labels": {"turn": str(turn)}}},
+                        content_type="application/merge-patch+json")
+            except (OSError, ValueError, http.client.HTTPException):
+                known[name] = known.get(name, [None]) + ["?"] # it may have happened, or not
+                return
+            with lock:
+                assert code in (200, 201), answer
+                there = answer["kind"] == "Service"
+                known[name] = [answer["metadata"]["uid"] if there else None]
+
+    for _ in range(6):
+        agent.start()
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        time.sleep(chance.uniform(0.02, 0.4))
+        agent.stop(signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+        agent.start()
+        assert agent.problems() == [], seed
+        found = {item["metadata"]["name"]: item["metadata"]["uid"]
+                 for item in agent.get(SERVICES)[1]["items"]}
+        for name, values in known.items():
+            if "?" not in values:
+                assert found.get(name) == values[0], (seed, name)
+        known = {name: [uid] for name, uid in found.items()}
+        addresses = [item["spec"]["clusterIP"] for item in agent.get(SERVICES)[1]["items"]]
+        assert len(set(addresses)) == len(addresses), seed
+        agent.stop()
 
 
 def test_leases_are_kept_for_others(agent):

@@ -63,7 +63,8 @@ def test_tables_are_those_of_beeline_get(kubectl):
                  ("pods", "-l", "app=web")):
         for wide in ((), ("-o", "wide")):
             theirs = cells(kubectl.lines("get", *what, *wide), "AGE")
-            ours = cells(kubectl.node.beeline("get", *what, *wide).stdout.splitlines(), "AGE")
+            ours = cells(kubectl.node.beeline("get", *what, *wide).stdout.splitlines(), "AGE",
+                         "CONNECTIONS")  # which is asked for elsewhere
             assert theirs == ours and len(theirs) > 1, what
 
 
@@ -170,11 +171,13 @@ def test_a_dry_run_of_the_server_keeps_nothing(kubectl):
     assert "not found" in kubectl.refused("get", "svc", "tried")
 
 
-def test_probes_are_seen_as_conditions_and_events(one_node, kubectl_program):
+def test_probes_are_seen_as_conditions_and_events(one_node, kubectl_program, tmp_path):
     node = one_node(pods=0, agent=LISTEN)
     kubectl = Kubectl(*kubectl_program, node)
     good = node.add_pod("good", publish=False)
     bad = node.add_pod("bad", publish=False)
+    told = open(tmp_path / "told", "w+", encoding="utf-8")
+    kubectl.start("get", "events", "-w", stdout=told)
     good.publish(probe={"httpGet": {"port": 8080}, "periodSeconds": 1})
     bad.publish(probe={"tcpSocket": {"port": 1}, "periodSeconds": 1})
     kubectl("wait", "--for=condition=Ready", "pod/good", "--timeout=20s")
@@ -191,6 +194,14 @@ def test_probes_are_seen_as_conditions_and_events(one_node, kubectl_program):
     assert kubectl.json("get", "event", name)["involvedObject"]["name"] == "bad"
     normal = kubectl("get", "events", "--field-selector", "type=Normal").stdout
     assert "pod/good" in normal and "pod/bad" not in normal
+
+    def watched():
+        told.seek(0)
+        return told.read()
+
+    system.wait_until(lambda: "pod/good" in watched() and "pod/bad" in watched(), 10, 0.1,
+                      "the watch to show events as they come")
+    told.close()
 
 
 def test_what_needs_containers_or_users_is_refused_in_words(kubectl):

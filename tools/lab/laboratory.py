@@ -295,7 +295,8 @@ class Lab:
     def ready_for_xdp(self, node, device, port):
         """Frames to the node's uplink are whole, as a network would bring them, and those that XDP
         sends from there are taken. Checksums are verified, and not believed."""
-        system.offload(self.wire, f"{port} tx off", f"{port} rx off", f"{port} pass on")
+        system.offload(self.wire, f"{port} tx off", f"{port} rx off", f"{port} txvlan off",
+                       f"{port} pass on")
         system.offload(node.netns, f"{device} rx off")
 
     def add_node(self, name=None):

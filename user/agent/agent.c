@@ -263,6 +263,11 @@ static bool probes(const struct bl_agent *agent)
 	return !agent->settings.config.no_probes && !agent->settings.config.dry_run;
 }
 
+static void on_noticed(const char *ns, const char *name, void *userdata)
+{
+	bl_rest_event_noticed(userdata, ns, name);
+}
+
 static int make_probing(struct bl_agent *agent, struct bl_err *err)
 {
 	_cleanup_free_ char *path = state_path(agent, "probes");
@@ -274,6 +279,8 @@ static int make_probing(struct bl_agent *agent, struct bl_err *err)
 		.node_name = bl_node_watch_facts(agent->node)->name,
 		.cri_socket = agent->settings.config.cri_socket,
 		.endpoints_only = bl_cluster_is_followed(&agent->settings.config),
+		.noticed = on_noticed,
+		.userdata = agent,
 		.state_file = path,
 	};
 	const struct bl_termination_config termination = {

@@ -146,6 +146,8 @@ static void on_report(const struct bl_probe_report *report, void *userdata)
 			    : report->good  ? "Healthy"
 					    : "Unhealthy",
 			    message, time(NULL));
+	if (probing->config.noticed)
+		probing->config.noticed(meta->ns, meta->name, probing->config.userdata);
 }
 
 static bool was_good(const struct bl_pod *pod, const char *container, enum bl_probe_kind kind,

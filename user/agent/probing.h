@@ -23,6 +23,9 @@ struct bl_probing_config { /* all borrowed */
 	const char *node_name;
 	const char *cri_socket; /* NULL: none */
 	bool endpoints_only;    /* in a cluster: pods are others' */
+	/* Hears that there is a new event of a pod, or that one was counted on; NULL: nobody. */
+	void (*noticed)(const char *ns, const char *name, void *userdata);
+	void *userdata;
 	const char *state_file; /* what was ready when the agent ended; NULL: it starts afresh */
 };
 

@@ -55,6 +55,8 @@ bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);
 /* rest_events.c; `ns` "": all, `name` "": the list. */
 void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, const char *ns,
 		    const char *name, struct bl_reply *reply);
+/* The latest event of a pod goes to those who watch. */
+void bl_rest_event_noticed(struct bl_agent *agent, const char *ns, const char *pod);
 /* rest_refusals.c: says why what is asked for is not done. False: nothing is known about the path.
  */
 bool bl_rest_refuse(const struct bl_request *request, struct bl_reply *reply);
@@ -98,6 +100,14 @@ enum bl_media bl_rest_media(const struct bl_request *request, struct bl_reply *r
 /* The form and what is to be in it, from header and query, into a `ret` that knows its kind.
  * -EINVAL: the reply says why. */
 int bl_rest_render(const struct bl_request *request, struct bl_reply *reply, struct bl_render *ret);
+#define BL_WATCH_TIMEOUT_MAX_S 86400u
+/* A number of the query; one that is not there, or empty, leaves `ret` alone. -EINVAL: the reply
+ * says why. */
+int bl_rest_number(const struct bl_request *request, const char *key, uint64_t max, uint64_t *ret,
+		   struct bl_reply *reply);
+/* The reply becomes a stream, or an error; the selector is taken. */
+void bl_rest_open_watch(struct bl_agent *agent, const struct bl_watch_request *watch,
+			uint64_t seconds, struct bl_reply *reply);
 /* As bl_selector_parse; the reply gets the error. */
 int bl_rest_selector(const struct bl_request *request, const char *const *fields,
 		     struct bl_selector **ret, struct bl_reply *reply);

@@ -137,6 +137,50 @@ static void reply_one(struct bl_render *render, struct json_object *events, cons
 	bl_rest_error(reply, 404, NULL, "events \"%.200s\" not found", name);
 }
 
+/* What there is, then what comes; only that when the client says that it has listed. */
+static void reply_watch(struct bl_agent *agent, const struct bl_request *request, const char *ns,
+			const struct bl_render *render, struct bl_reply *reply)
+{
+	struct bl_watch_request watch = {
+		.kind = BL_WATCH_EVENTS,
+		.ns = ns[0] ? ns : NULL,
+		.render = *render,
+		.from_now = true,
+	};
+	_cleanup_json_ struct json_object *events = NULL;
+	uint64_t version = 0, seconds = 0;
+
+	if (bl_rest_number(request, "resourceVersion", UINT64_MAX, &version, reply) < 0 ||
+	    bl_rest_number(request, "timeoutSeconds", BL_WATCH_TIMEOUT_MAX_S, &seconds, reply) <
+		    0 ||
+	    bl_rest_selector(request, fields, &watch.selector, reply) < 0)
+		return;
+	bl_rest_open_watch(agent, &watch, seconds, reply);
+	if (version || !reply->watcher)
+		return;
+	events = collect(agent, watch.ns);
+	for (size_t i = 0; i < bl_json_len(events); i++)
+		bl_watcher_tell(reply->watcher, BL_CHANGE_ADDED, bl_json_item(events, i));
+}
+
+void bl_rest_event_noticed(struct bl_agent *agent, const char *ns, const char *pod)
+{
+	const struct bl_object *object = bl_store_find(agent->store, BL_KIND_POD, ns, pod);
+	_cleanup_json_ struct json_object *noticed = NULL, *event = NULL;
+	struct json_object *last;
+
+	if (!object || !agent->probing)
+		return;
+	noticed = bl_probing_events(agent->probing, ns, pod);
+	last = bl_json_len(noticed) ? bl_json_item(noticed, bl_json_len(noticed) - 1) : NULL;
+	if (!last)
+		return;
+	event = event_of(agent, object, last);
+	bl_watches_tell(agent->watches,
+			bl_json_int(last, "count", 1) > 1 ? BL_CHANGE_MODIFIED : BL_CHANGE_ADDED,
+			event);
+}
+
 void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, const char *ns,
 		    const char *name, struct bl_reply *reply)
 {
@@ -148,13 +192,16 @@ void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, co
 	_cleanup_json_ struct json_object *events = NULL;
 	const char *watch = bl_request_query(request, "watch");
 
-	if (strcmp(request->method, "GET") != 0 ||
-	    (watch && watch[0] && watch[0] != '0' && watch[0] != 'f')) {
+	if (strcmp(request->method, "GET") != 0) {
 		bl_rest_not_allowed(reply, "GET");
 		return;
 	}
 	if (bl_rest_render(request, reply, &render) < 0)
 		return;
+	if (!name[0] && watch && (!strcmp(watch, "1") || !strcmp(watch, "true"))) {
+		reply_watch(agent, request, ns, &render, reply);
+		return;
+	}
 	events = collect(agent, ns[0] ? ns : NULL);
 	if (name[0])
 		reply_one(&render, events, name, reply);

@@ -9,8 +9,6 @@
 #include "agent/page.h"
 #include "model/codec.h"
 
-#define WATCH_TIMEOUT_MAX_S 86400u
-
 /* A number of a query; false when it is none. */
 static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 {
@@ -27,9 +25,8 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return true;
 }
 
-/* A parameter that is not there, or empty, leaves `ret` alone. -EINVAL: the reply says why. */
-static int read_number(const struct bl_request *request, const char *key, uint64_t max,
-		       uint64_t *ret, struct bl_reply *reply)
+int bl_rest_number(const struct bl_request *request, const char *key, uint64_t max, uint64_t *ret,
+		   struct bl_reply *reply)
 {
 	const char *text = bl_request_query(request, key);
 
@@ -103,8 +100,8 @@ static int read_version(struct bl_agent *agent, const struct bl_request *request
 	uint64_t now = bl_store_version(agent->store), wanted = 0;
 
 	page->version = now;
-	if (read_number(request, "resourceVersion", UINT64_MAX, &wanted, reply) < 0 ||
-	    read_number(request, "limit", UINT32_MAX, &page->limit, reply) < 0)
+	if (bl_rest_number(request, "resourceVersion", UINT64_MAX, &wanted, reply) < 0 ||
+	    bl_rest_number(request, "limit", UINT32_MAX, &page->limit, reply) < 0)
 		return -EINVAL;
 	if (token && token[0]) {
 		if (bl_page_token_parse(token, page) < 0) {
@@ -188,13 +185,25 @@ static int read_start(const struct bl_request *request, struct bl_watch_request 
 			      "sendInitialEvents needs resourceVersionMatch=NotOlderThan");
 		return -EINVAL;
 	}
-	if (read_number(request, "resourceVersion", UINT64_MAX, &watch->version, reply) < 0)
+	if (bl_rest_number(request, "resourceVersion", UINT64_MAX, &watch->version, reply) < 0)
 		return -EINVAL;
 	watch->bookmarks = is_true(bl_request_query(request, "allowWatchBookmarks"));
 	watch->from_start = asked ? is_true(initial) : !watch->version;
 	watch->from_now = asked && !watch->from_start && !watch->version;
 	watch->tells_initial_end = asked && watch->from_start && watch->bookmarks;
 	return 0;
+}
+
+void bl_rest_open_watch(struct bl_agent *agent, const struct bl_watch_request *watch,
+			uint64_t seconds, struct bl_reply *reply)
+{
+	int r = bl_watcher_open(agent->watches, watch, &reply->watcher);
+
+	if (r == -EUSERS)
+		bl_rest_error(reply, 429, NULL, "there are %u watches already", BL_WATCHERS_MAX);
+	else if (r < 0)
+		bl_rest_error(reply, 500, NULL, "no memory for the watch");
+	reply->timeout_s = (unsigned int)seconds;
 }
 
 void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
@@ -206,19 +215,14 @@ void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
 		.render = render_of(target->kind),
 	};
 	uint64_t seconds = 0;
-	int r;
 
 	if (bl_rest_render(request, reply, &watch.render) < 0 ||
 	    read_start(request, &watch, reply) < 0 ||
-	    read_number(request, "timeoutSeconds", WATCH_TIMEOUT_MAX_S, &seconds, reply) < 0 ||
+	    bl_rest_number(request, "timeoutSeconds", BL_WATCH_TIMEOUT_MAX_S, &seconds, reply) <
+		    0 ||
 	    bl_rest_selector(request, bl_selector_fields(target->kind), &watch.selector, reply) < 0)
 		return;
-	r = bl_watcher_open(agent->watches, &watch, &reply->watcher);
-	if (r == -EUSERS)
-		bl_rest_error(reply, 429, NULL, "there are %u watches already", BL_WATCHERS_MAX);
-	else if (r < 0)
-		bl_rest_error(reply, 500, NULL, "no memory for the watch");
-	reply->timeout_s = (unsigned int)seconds;
+	bl_rest_open_watch(agent, &watch, seconds, reply);
 }
 
 void bl_rest_get(struct bl_agent *agent, const struct bl_request *request,

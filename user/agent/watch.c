@@ -7,11 +7,13 @@
 #include <time.h>
 
 #include "agent/status_error.h"
+#include "api/json.h"
 #include "model/codec.h"
 
 struct change {
 	enum bl_change type;
-	struct bl_object *object; /* an owned reference */
+	struct bl_object *object; /* an owned reference, or */
+	struct json_object *told; /* a reference to what is in no store */
 };
 
 struct bl_watcher {
@@ -48,6 +50,7 @@ struct bl_watches {
 static void change_done(struct change *change)
 {
 	bl_object_unref(change->object);
+	json_object_put(change->told);
 	*change = (struct change){0};
 }
 
@@ -91,27 +94,53 @@ static void clear_queue(struct bl_watcher *watcher)
 	}
 }
 
-static void offer(struct bl_watcher *watcher, const struct bl_history_change *change)
+/* Takes the references of the change. */
+static void push(struct bl_watcher *watcher, struct change *change)
 {
-	enum bl_change type;
-
-	if (watcher->expired || watcher->finished || !in_scope(watcher, change->object))
-		return;
-	type = seen_as(watcher, change);
-	if (type == BL_CHANGE_NONE)
-		return;
 	if (!watcher->queue)
 		watcher->queue = calloc(BL_WATCH_QUEUE, sizeof(*watcher->queue));
 	if (!watcher->queue || watcher->queue_count == BL_WATCH_QUEUE) {
 		watcher->expired = true;
 		clear_queue(watcher);
+		change_done(change);
 	} else {
 		size_t at = (watcher->queue_first + watcher->queue_count++) % BL_WATCH_QUEUE;
 
-		watcher->queue[at] =
-			(struct change){.type = type, .object = bl_object_ref(change->object)};
+		watcher->queue[at] = *change;
 	}
 	wake(watcher);
+}
+
+static void offer(struct bl_watcher *watcher, const struct bl_history_change *change)
+{
+	struct change seen = {0};
+
+	if (watcher->expired || watcher->finished || !in_scope(watcher, change->object))
+		return;
+	seen.type = seen_as(watcher, change);
+	if (seen.type == BL_CHANGE_NONE)
+		return;
+	seen.object = bl_object_ref(change->object);
+	push(watcher, &seen);
+}
+
+void bl_watcher_tell(struct bl_watcher *watcher, enum bl_change type, struct json_object *object)
+{
+	struct change change = {.type = type};
+
+	if (watcher->expired || watcher->finished || watcher->kind != BL_WATCH_EVENTS ||
+	    (watcher->ns &&
+	     strcmp(bl_json_str_or(object, "metadata.namespace", ""), watcher->ns) != 0) ||
+	    !bl_selector_match_json(watcher->selector, object))
+		return;
+	change.told = json_object_get(object);
+	push(watcher, &change);
+}
+
+void bl_watches_tell(struct bl_watches *watches, enum bl_change type, struct json_object *object)
+{
+	for (struct bl_watcher *watcher = watches->watchers; watcher; watcher = watcher->next)
+		bl_watcher_tell(watcher, type, object);
 }
 
 static void on_event(const struct bl_event *event, void *userdata)
@@ -286,8 +315,7 @@ static void add_line(struct bl_buf *buf, const char *type, struct json_object *j
 	json_object_put(json);
 }
 
-static void add_change(struct bl_watcher *watcher, struct bl_buf *buf, enum bl_change type,
-		       const struct bl_object *object)
+static void add_change(struct bl_watcher *watcher, struct bl_buf *buf, const struct change *change)
 {
 	static const char *const names[] = {
 		[BL_CHANGE_ADDED] = "ADDED",
@@ -297,9 +325,11 @@ static void add_change(struct bl_watcher *watcher, struct bl_buf *buf, enum bl_c
 	struct json_object *json = NULL;
 
 	watcher->render.now_s = time(NULL);
-	if (bl_encode_json(object, &json) == 0)
-		json = bl_render_object(&watcher->render, json);
-	add_line(buf, names[type], json);
+	if (change->told)
+		json = json_object_get(change->told);
+	else if (bl_encode_json(change->object, &json) < 0)
+		json = NULL;
+	add_line(buf, names[change->type], json ? bl_render_object(&watcher->render, json) : NULL);
 }
 
 /* Everything up to the store's version has been told. */
@@ -328,15 +358,15 @@ int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max)
 	if (watcher->ended)
 		return -EPIPE;
 	while (watcher->initial_sent < watcher->initial_count && buf->len < max) {
-		struct bl_object *object = watcher->initial[watcher->initial_sent++];
+		struct change added = {BL_CHANGE_ADDED, watcher->initial[watcher->initial_sent++]};
 
-		add_change(watcher, buf, BL_CHANGE_ADDED, object);
-		bl_object_unref(object);
+		add_change(watcher, buf, &added);
+		change_done(&added);
 	}
 	while (watcher->queue_count && buf->len < max) {
 		struct change *change = &watcher->queue[watcher->queue_first];
 
-		add_change(watcher, buf, change->type, change->object);
+		add_change(watcher, buf, change);
 		change_done(change);
 		watcher->queue_first = (watcher->queue_first + 1) % BL_WATCH_QUEUE;
 		watcher->queue_count--;

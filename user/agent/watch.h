@@ -25,8 +25,11 @@ int bl_watches_new(struct bl_store *store, struct bl_watches **ret);
 struct bl_watches *bl_watches_free(struct bl_watches *watches);
 BL_DEFINE_CLEANUP(struct bl_watches *, bl_watches_free);
 
+/* Of Events, which are in no store: what bl_watches_tell is given. */
+#define BL_WATCH_EVENTS BL_KIND_COUNT
+
 struct bl_watch_request {
-	enum bl_kind kind;
+	enum bl_kind kind;            /* or BL_WATCH_EVENTS, with from_now */
 	const char *ns;               /* NULL: all */
 	struct bl_selector *selector; /* taken */
 	struct bl_render render;      /* in what form; starts as {0}: objects as they are */
@@ -50,6 +53,10 @@ void bl_watcher_set_wake(struct bl_watcher *watcher, void (*wake)(void *userdata
 int bl_watcher_read(struct bl_watcher *watcher, struct bl_buf *buf, size_t max);
 /* The last line comes after what is queued, then it ends without an error. */
 void bl_watcher_finish(struct bl_watcher *watcher);
+/* An Event came or was counted on: to all that watch those of its namespace and selected it. The
+ * first ones of a watch are told to it alone. `object` is borrowed. */
+void bl_watches_tell(struct bl_watches *watches, enum bl_change type, struct json_object *object);
+void bl_watcher_tell(struct bl_watcher *watcher, enum bl_change type, struct json_object *object);
 /* Makes a bookmark due for all that want them; called now and then. */
 void bl_watches_bookmark(struct bl_watches *watches);
 /* Borrowed. */

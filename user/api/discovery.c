@@ -10,7 +10,7 @@
 
 static const char *const all_verbs[] = {"create", "delete", "deletecollection", "get",
 					"list",   "patch",  "update",           "watch"};
-static const char *const read_verbs[] = {"get", "list"};
+static const char *const read_verbs[] = {"get", "list", "watch"};
 static const char *const status_verbs[] = {"get", "patch", "update"};
 
 static struct json_object *strings(const char *const *items, size_t count)

@@ -132,7 +132,7 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int sync_folder_of(const char *path)
+int bl_sync_folder_of(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 	_cleanup_close_ int fd = -1;
@@ -156,7 +156,7 @@ static int write_and_rename(int fd, const char *temporary, const char *path, con
 		return -errno;
 	if (rename(temporary, path) < 0)
 		return -errno;
-	return sync_folder_of(path);
+	return bl_sync_folder_of(path);
 }
 
 int bl_write_file_atomic(const char *path, const void *bytes, size_t len, unsigned int mode)

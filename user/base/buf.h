@@ -32,6 +32,7 @@ char *bl_buf_take(struct bl_buf *buf);
 /* Reads a whole file of at most `max` bytes. -EFBIG beyond it. `path` "-" is standard input. */
 int bl_buf_read_file(struct bl_buf *buf, const char *path, size_t max);
 /* Replaces a file atomically: temporary file beside it, fsync, rename, fsync of the folder. */
+int bl_sync_folder_of(const char *path); /* makes durable what was made, renamed or removed there */
 int bl_write_file_atomic(const char *path, const void *bytes, size_t len, unsigned int mode);
 
 #endif

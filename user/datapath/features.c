@@ -317,6 +317,9 @@ static const struct {
 	{"sends for XDP", BL_FEATURE_OPTIONAL, "6.3", bl_probe_device_transmit,
 	 "packets that come in by other devices leave by this one through the stack",
 	 "a driver that does"},
+	{"leaves VLAN tags", BL_FEATURE_OPTIONAL, "2.6", bl_probe_device_tags,
+	 "XDP takes frames of VLANs for frames without, and answers them so",
+	 "ethtool -K NAME rxvlan off, where VLANs come in by the device"},
 	{"room at tc", BL_FEATURE_REQUIRED, "4.5", bl_probe_device_tc,
 	 "the agent leaves the device alone", "tc filter show dev NAME ingress, and egress"},
 };

@@ -57,6 +57,7 @@ bl_probe_device_fn bl_probe_device_there;
 bl_probe_device_fn bl_probe_device_free;
 bl_probe_device_fn bl_probe_device_native;
 bl_probe_device_fn bl_probe_device_transmit;
+bl_probe_device_fn bl_probe_device_tags;
 bl_probe_device_fn bl_probe_device_tc;
 
 #endif

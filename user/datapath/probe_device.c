@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one device offers. Nothing is put on it: a driver may take its link down for that. */
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -101,6 +103,22 @@ int bl_probe_device_transmit(const struct bl_device_wish *wish, const char *name
 		return 0;
 	(void)snprintf(detail, BL_PROBE_DETAIL,
 		       "the driver does not say so; some do once a program is attached");
+	return -EOPNOTSUPP;
+}
+
+int bl_probe_device_tags(const struct bl_device_wish *wish, const char *name, char *detail)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq request = {.ifr_data = (char *)&flags};
+
+	(void)wish;
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &request) < 0)
+		return -errno;
+	if (!(flags.data & ETH_FLAG_RXVLAN))
+		return 0;
+	(void)snprintf(detail, BL_PROBE_DETAIL, "the device takes them off (rxvlan on)");
 	return -EOPNOTSUPP;
 }
 

@@ -36,6 +36,14 @@ static int path_of(const struct objects *objects, const struct bl_source_name *n
 	return 0;
 }
 
+/* A folder that is new is as lasting as what is put into it. */
+static int make_folder(const char *path)
+{
+	if (mkdir(path, 0700) == 0)
+		return bl_sync_folder_of(path);
+	return errno == EEXIST ? 0 : -errno;
+}
+
 static int make_folders(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
@@ -43,12 +51,13 @@ static int make_folders(const char *path)
 	if (!copy)
 		return -ENOMEM;
 	for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+		int r;
+
 		if (slash)
 			*slash = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-			return -errno;
-		if (!slash)
-			return 0;
+		r = make_folder(copy);
+		if (r < 0 || !slash)
+			return r;
 		*slash = '/';
 	}
 }
@@ -100,7 +109,9 @@ int bl_objects_remove(struct bl_source *source, const struct bl_source_name *nam
 		return errno == ENOENT ? 0
 				       : bl_err_set(err, -errno, "cannot remove '%s': %m", path);
 	objects->files -= objects->files > 0;
-	return 0;
+	r = bl_sync_folder_of(path);
+	return r < 0 ? bl_err_set(err, r, "cannot remove '%s' for good: %s", path, strerror(-r))
+		     : 0;
 }
 
 /* One file, one object, and the one that the path names: someone may have edited or copied it. */

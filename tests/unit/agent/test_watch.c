@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <json-c/json.h>
 #include <string.h>
 
 #include "agent/watch.h"
@@ -204,6 +205,42 @@ Test(watch, one_from_now_on_tells_nothing_of_what_there_was)
 	put(&state, "b", "1");
 	cr_assert_str_eq(read_all(watcher, NULL), "ADDED b;");
 	bl_watcher_close(watcher);
+	done(&state);
+}
+
+Test(watch, events_are_told_to_those_who_watch_them_in_their_namespace)
+{
+	struct bl_watch_request request = {
+		.kind = BL_WATCH_EVENTS,
+		.ns = "shop",
+		.render = {.kind = "Event", .api_version = "v1"},
+		.from_now = true,
+	};
+	static const char *const fields[] = {"type", NULL};
+	static const char *const texts[] = {
+		"{\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\"},\"type\":\"Warning\"}",
+		"{\"metadata\":{\"name\":\"b\",\"namespace\":\"other\"},\"type\":\"Warning\"}",
+		"{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\"},\"type\":\"Normal\"}",
+	};
+	struct bl_watcher *watcher = NULL, *other;
+	struct state state;
+
+	setup(&state);
+	cr_assert_eq(bl_selector_parse(NULL, "type=Warning", fields, &request.selector, NULL), 0);
+	cr_assert_eq(bl_watcher_open(state.watches, &request, &watcher), 0);
+	other = open_watcher(&state, NULL, true, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct json_object *event = json_tokener_parse(texts[i]);
+
+		bl_watches_tell(state.watches, BL_CHANGE_ADDED, event);
+		bl_watches_tell(state.watches, BL_CHANGE_MODIFIED, event);
+		json_object_put(event);
+	}
+	put(&state, "d", "1");
+	cr_assert_str_eq(read_all(watcher, NULL), "ADDED a;MODIFIED a;");
+	cr_assert_str_eq(read_all(other, NULL), "ADDED d;");
+	bl_watcher_close(watcher);
+	bl_watcher_close(other);
 	done(&state);
 }
 

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "model/codec.h"
 #include "recorder.h"
@@ -115,6 +124,97 @@ Test(objects, a_name_with_a_slash_never_leaves_the_folder)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		cr_expect_eq(bl_objects_remove(source, &rows[i], NULL), -EINVAL);
 	bl_source_free(source);
+	recorder_done(&recorder);
+	remove_folder(folder);
+}
+
+/* From here on a system call fails in this process, without having done anything. */
+static bool break_call(long number, int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* A file of at most so many bytes: what goes beyond is written in part, and then refused. */
+static bool break_size(long bytes, int unused)
+{
+	const struct rlimit limit = {.rlim_cur = (rlim_t)bytes, .rlim_max = (rlim_t)bytes};
+
+	(void)unused;
+	return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+static size_t count_files(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	size_t count = 0;
+
+	cr_assert_not_null(dir);
+	for (const struct dirent *item = readdir(dir); item; item = readdir(dir))
+		count += item->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+Test(objects, a_write_that_fails_leaves_the_old_object_and_nothing_else)
+{
+	static const struct {
+		const char *what;
+		bool (*break_it)(long number, int error);
+		long number;
+		int error;
+	} rows[] = {
+		{"no room", break_call, SYS_write, ENOSPC},
+		{"a broken disk at the write", break_call, SYS_write, EIO},
+		{"a broken disk at the sync", break_call, SYS_fsync, EIO},
+		{"no room for a name", break_call, SYS_openat, ENOSPC},
+		{"half a write", break_size, 40, EFBIG},
+#ifdef SYS_rename
+		{"a broken disk at the rename", break_call, SYS_rename, EIO},
+#endif
+	};
+	struct recorder recorder = {0};
+	struct bl_object *old = decode(service_yaml("web", 80)),
+			 *now = decode(service_yaml("web", 81));
+	struct bl_source *source;
+	char folder[64], services[128];
+
+	make_folder(folder);
+	(void)snprintf(services, sizeof(services), "%s/services/default", folder);
+	source = open_source(folder, &recorder);
+	cr_assert_eq(bl_objects_write(source, old, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int status = 0;
+		pid_t child = fork();
+
+		if (child == 0) {
+			struct bl_err err = {0};
+			int r = -1;
+
+			if (rows[i].break_it(rows[i].number, rows[i].error))
+				r = bl_objects_write(source, now, &err);
+			_exit(r == -rows[i].error && strstr(err.text, "cannot write '") ? 0 : 1);
+		}
+		cr_assert_eq(waitpid(child, &status, 0), child);
+		cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: no error, or another",
+			  rows[i].what);
+		cr_expect_eq(count_files(services), 1, "%s: something is left", rows[i].what);
+	}
+	bl_source_free(source);
+	(void)recorder_take(&recorder);
+	source = open_source(folder, &recorder);
+	cr_assert_str_eq(recorder_take(&recorder), "+service/default/web=80;full;");
+	bl_source_free(source);
+	bl_object_unref(old);
+	bl_object_unref(now);
 	recorder_done(&recorder);
 	remove_folder(folder);
 }
