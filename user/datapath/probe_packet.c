@@ -112,16 +112,16 @@ int bl_probe_packet_programs(const struct bl_datapath_config *config,
 {
 	struct xdp_bpf *xdp = xdp_bpf__open();
 	struct tc_bpf *tc = tc_bpf__open();
-	int r = xdp && tc ? 0 : -errno;
+	int r = -ENOMEM;
 
 	(void)argument;
-	if (r == 0) {
+	if (xdp && tc) {
 		xdp->rodata->tunables = config->packet_tunables;
 		tc->rodata->tunables = config->packet_tunables;
 		r = load_small(xdp->obj, detail);
+		if (r == 0)
+			r = load_small(tc->obj, detail);
 	}
-	if (r == 0)
-		r = load_small(tc->obj, detail);
 	xdp_bpf__destroy(xdp);
 	tc_bpf__destroy(tc);
 	return r;
