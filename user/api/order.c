@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -30,13 +31,10 @@ static void weave(const struct place *ranked, size_t ranked_count, const struct 
 	size_t i = 0, j = 0, used = 0;
 
 	while (i < ranked_count || j < other_count) {
-		if (i == ranked_count)
-			ret[used++] = others[j++].index;
-		else if (j < other_count && ranked[i].index < known &&
-			 others[j].index < ranked[i].index)
-			ret[used++] = others[j++].index;
-		else
-			ret[used++] = ranked[i++].index;
+		bool other = i == ranked_count || (j < other_count && ranked[i].index < known &&
+						   others[j].index < ranked[i].index);
+
+		ret[used++] = other ? others[j++].index : ranked[i++].index;
 	}
 }
 
