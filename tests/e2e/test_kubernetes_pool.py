@@ -89,6 +89,10 @@ class Cluster:
                           f"one node to answer for {address}")
         return self.owners(address)[0]
 
+    def events(self):
+        return [(item["regarding"]["name"], item["type"], item["reason"], item["note"])
+                for item in self.server.all(kind="Event")["items"]]
+
     def problems(self):
         return " ".join(row["message"] for node in self.nodes for row in status(node)["problems"])
 
@@ -114,6 +118,9 @@ def test_one_agent_gives_addresses_and_one_node_answers_for_each(pooled, lab):
         assert set(answers(lab.neighbour, address, 4)) <= {"pod-1", "pod-2", "pod-3"}
     assert sum(status(node)["clusterPool"]["owned"] for node in found.nodes) == 4
     assert status(leader)["clusterPool"]["written"] == 4
+    assert sorted(found.events()) == sorted(
+        (name, "Normal", "LoadBalancerAddress", f"the load-balancer address is {address}")
+        for name, address in zip(names, given))
     assert not found.problems()
     # What was decided stays so.
     version = found.server.get(kind="Service", name="one", namespace="default")
@@ -189,6 +196,8 @@ def test_an_address_is_free_again_with_its_service(lab):
     found.put("two")
     system.wait_until(lambda: "service 'default/two' has no load-balancer address: no address is "
                       "free" in found.problems(), 10, 0.1, "a problem")
+    assert ("two", "Warning", "NoLoadBalancerAddress", "no load-balancer address: no address is "
+            "free in --load-balancer-pool") in found.events()
     found.server.delete(kind="Service", name="one", namespace="default")
     assert found.wait_for_address("two") == address
     system.wait_until(lambda: not found.problems(), 10, 0.1, "no problem")

@@ -4,7 +4,7 @@
 
 Plain HTTP/1.1: get, list (pages, selectors, versions), watch (bookmarks, initial events, selectors)
 and writes with the versions and uids they name (POST, PUT, merge PATCH, DELETE); kinds of the core,
-discovery and coordination groups without looking into them.
+discovery, coordination and events groups without looking into them.
 What it refuses, it refuses as a recorded kube-apiserver did. Faults come on command.
 
     api_server.py [--address IP] [--port N] [--bookmarks SECONDS] [--no-streaming-lists]
@@ -28,10 +28,11 @@ import urllib.parse
 import uuid
 
 GROUPS = {"/api/v1": "v1", "/apis/discovery.k8s.io/v1": "discovery.k8s.io/v1",
-          "/apis/coordination.k8s.io/v1": "coordination.k8s.io/v1"}
+          "/apis/coordination.k8s.io/v1": "coordination.k8s.io/v1",
+          "/apis/events.k8s.io/v1": "events.k8s.io/v1"}
 PLURALS = {"services": "Service", "endpointslices": "EndpointSlice", "nodes": "Node",
            "pods": "Pod", "namespaces": "Namespace", "endpoints": "Endpoints",
-           "leases": "Lease"}
+           "leases": "Lease", "events": "Event"}
 KINDS = {kind: plural for plural, kind in PLURALS.items()}
 HISTORY = 100000
 

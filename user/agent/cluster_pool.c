@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/cluster_events.h"
 #include "agent/pool.h"
 #include "agent/status_write.h"
 #include "base/log.h"
@@ -26,6 +27,7 @@
 struct bl_cluster_pool {
 	struct bl_cluster_pool_config config;
 	struct bl_leases *leases;
+	struct bl_cluster_events *events;
 	struct bl_store_watch *watch;
 	sd_event_source *timer;
 	struct bl_pool *pool;   /* only while this agent leads */
@@ -93,6 +95,29 @@ static void say_forbidden(struct bl_cluster_pool *pool, const char *words)
 			words);
 }
 
+static const struct bl_service *find_service(const struct bl_cluster_pool *pool, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	char ns[SUBJECT_ROOM];
+	const struct bl_object *found;
+
+	(void)snprintf(ns, sizeof(ns), "%.*s", (int)(slash - name), name);
+	found = bl_store_find(pool->config.store, BL_KIND_SERVICE, ns, slash + 1);
+	return found ? bl_service_of(found) : NULL;
+}
+
+static void tell_written(const struct writing *writing)
+{
+	const struct bl_cluster_pool *pool = writing->owner;
+	const struct bl_service *service = find_service(pool, writing->name);
+
+	bl_log(BL_LOG_INFO, "service '%s': its load-balancer address is '%s' now", writing->name,
+	       writing->address);
+	if (service)
+		bl_cluster_events_send(pool->events, service, BL_CLUSTER_EVENT_ADDRESS,
+				       "the load-balancer address is %s", writing->address);
+}
+
 static void on_written(enum bl_status_write_end end, const char *words, void *userdata)
 {
 	struct writing *writing = userdata;
@@ -113,8 +138,7 @@ static void on_written(enum bl_status_write_end end, const char *words, void *us
 	pool->written += end == BL_STATUS_WRITTEN;
 	pool->failed += !good;
 	if (end == BL_STATUS_WRITTEN)
-		bl_log(BL_LOG_INFO, "service '%s': its load-balancer address is '%s' now",
-		       writing->name, writing->address);
+		tell_written(writing);
 	if (end == BL_STATUS_FORBIDDEN)
 		say_forbidden(pool, words);
 	else if (end == BL_STATUS_FAILED)
@@ -194,6 +218,7 @@ static void forget_written(struct bl_cluster_pool *pool, const char *name)
 static void tell(struct bl_cluster_pool *pool, const char *name, const struct bl_err *err)
 {
 	char subject[SUBJECT_ROOM + 64];
+	const struct bl_service *service;
 
 	(void)snprintf(subject, sizeof(subject), "load-balancer address of service '%s'", name);
 	if (!err) {
@@ -201,6 +226,10 @@ static void tell(struct bl_cluster_pool *pool, const char *name, const struct bl
 			bl_problems_clear(pool->config.problems, subject);
 		return;
 	}
+	service = bl_map_get_str(pool->without, subject) ? NULL : find_service(pool, name);
+	if (service)
+		bl_cluster_events_send(pool->events, service, BL_CLUSTER_EVENT_NO_ADDRESS,
+				       "no load-balancer address: %s", err->text);
 	(void)bl_map_put_str(pool->without, subject, pool, NULL);
 	bl_problems_set(pool->config.problems, subject, BL_SEVERITY_WARNING,
 			"service '%s' has no load-balancer address: %s", name, err->text);
@@ -484,6 +513,8 @@ int bl_cluster_pool_new(const struct bl_cluster_pool_config *config, struct bl_c
 	if (r >= 0)
 		r = sd_event_source_set_enabled(pool->timer, SD_EVENT_OFF);
 	if (r >= 0)
+		r = bl_cluster_events_new(config->client, config->node_name, &pool->events);
+	if (r >= 0)
 		r = make_leases(pool);
 	if (r >= 0)
 		r = bl_store_watch_add(config->store, on_store, pool, &pool->watch);
@@ -508,6 +539,7 @@ struct bl_cluster_pool *bl_cluster_pool_free(struct bl_cluster_pool *pool)
 	(void)bl_map_free(pool->writes);
 	(void)bl_map_free(pool->without);
 	(void)bl_leases_free(pool->leases);
+	(void)bl_cluster_events_free(pool->events);
 	sd_event_source_disable_unref(pool->timer);
 	(void)bl_pool_free(pool->pool);
 	free(pool);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -32,6 +33,19 @@ const char *bl_kube_json_text(struct json_object *json, const char *path)
 		path += len + (path[len] == '.');
 	}
 	return json_object_is_type(json, json_type_string) ? json_object_get_string(json) : NULL;
+}
+
+const char *bl_kube_time_format(uint64_t now_us, char text[static BL_KUBE_TIME_TEXT])
+{
+	time_t seconds = (time_t)(now_us / 1000000);
+	struct tm tm;
+	size_t len;
+
+	(void)gmtime_r(&seconds, &tm);
+	len = strftime(text, 30, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(text + len, BL_KUBE_TIME_TEXT - len, ".%06uZ",
+		       (unsigned int)(now_us % 1000000));
+	return text;
 }
 
 struct bl_kube_fetch *bl_kube_fetch_cancel(struct bl_kube_fetch *fetch)

@@ -37,6 +37,10 @@ struct bl_kube_fetch *bl_kube_fetch_start(struct bl_kube_client *client,
 /* Without another word. Accepts NULL, returns NULL. */
 struct bl_kube_fetch *bl_kube_fetch_cancel(struct bl_kube_fetch *fetch);
 
+/* A MicroTime of Kubernetes, such as "2026-11-23T10:00:00.000000Z". */
+#define BL_KUBE_TIME_TEXT 40
+const char *bl_kube_time_format(uint64_t now_us, char text[static BL_KUBE_TIME_TEXT]);
+
 /* The string at a path such as "metadata.resourceVersion"; NULL: there is none. */
 const char *bl_kube_json_text(struct json_object *json, const char *path);
 

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "kube/fetch.h"
@@ -142,24 +141,12 @@ void bl_lease_wrote(struct bl_lease *lease, int status, struct json_object *obje
 	}
 }
 
-/* "2026-11-23T10:00:00.000000Z" */
-static void write_time(uint64_t now_us, char text[static 40])
-{
-	time_t seconds = (time_t)(now_us / 1000000);
-	struct tm tm;
-	size_t len;
-
-	(void)gmtime_r(&seconds, &tm);
-	len = strftime(text, 30, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(text + len, 40 - len, ".%06uZ", (unsigned int)(now_us % 1000000));
-}
-
 void bl_lease_write(const struct bl_lease *lease, enum bl_lease_act act, uint64_t now_us,
 		    struct bl_buf *ret)
 {
 	bool ours = is_ours(lease);
 	int64_t transitions = lease->transitions + (lease->exists && !ours ? 1 : 0);
-	char now[40];
+	char now[BL_KUBE_TIME_TEXT];
 
 	if (act == BL_LEASE_DELETE) {
 		bl_buf_addf(ret,
@@ -168,7 +155,7 @@ void bl_lease_write(const struct bl_lease *lease, enum bl_lease_act act, uint64_
 			    lease->version);
 		return;
 	}
-	write_time(now_us, now);
+	(void)bl_kube_time_format(now_us, now);
 	bl_buf_addf(ret,
 		    "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{"
 		    "\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{"
