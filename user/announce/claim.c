@@ -86,6 +86,11 @@ enum bl_claim_action bl_claim_set(struct bl_claim *claim, bool wanted, enum bl_c
 
 	claim->interval_us = interval_us;
 	claim->say = say;
+	/* Who decided may decide otherwise without this node hearing of it. */
+	if (say != BL_CLAIM_BY_LINK)
+		claim->lent = false;
+	else if (before == BL_CLAIM_HERE)
+		claim->lent = true;
 	if (!wanted || say == BL_CLAIM_ELSEWHERE)
 		return become_idle(claim);
 	if (say == BL_CLAIM_HERE)
@@ -111,7 +116,9 @@ static enum bl_claim_action hear_tell(struct bl_claim *claim, const struct bl_fr
 		listen_to(claim, frame->mac, now_us);
 		return BL_CLAIM_SILENT;
 	}
-	if (claim->say == BL_CLAIM_BY_LINK && is_better(&claim->address, frame->mac, mac)) {
+	if (claim->say == BL_CLAIM_BY_LINK &&
+	    (claim->lent || is_better(&claim->address, frame->mac, mac))) {
+		claim->lent = false;
 		listen_to(claim, frame->mac, now_us);
 		return BL_CLAIM_SILENT;
 	}

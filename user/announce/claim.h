@@ -47,6 +47,7 @@ enum bl_claim_action { /* what to send, on every device */
 struct bl_claim {
 	struct bl_addr address;
 	enum bl_claim_say say;
+	bool lent; /* has it from who decided, who says nothing any more */
 	enum bl_claim_state state;
 	uint8_t holder[BL_MAC_LEN]; /* who else has it; zeros: nobody known */
 	uint64_t interval_us;

@@ -259,6 +259,32 @@ Test(claim, who_decides_elsewhere_is_believed_and_defended)
 	cr_expect_not(owns(&link, NODES - 1));
 }
 
+/* As when some nodes cannot ask the API server. */
+Test(claim, an_owner_that_is_told_nothing_any_more_keeps_it_until_another_has_it)
+{
+	struct link link;
+
+	for (size_t first = 0; first < NODES; first++) {
+		size_t second = (first + 1) % NODES;
+
+		link_init(&link, "192.0.2.1");
+		for (size_t i = 0; i < NODES; i++)
+			say(&link, i, true, i == first ? BL_CLAIM_HERE : BL_CLAIM_ELSEWHERE);
+		for (size_t i = 0; i < NODES; i++) /* nobody can ask */
+			say(&link, i, true, BL_CLAIM_BY_LINK);
+		run(&link, 20 * SECOND);
+		cr_expect_eq(owner(&link), first);
+		for (size_t i = 0; i < NODES; i++) /* all but the owner can again */
+			if (i != first)
+				say(&link, i, true,
+				    i == second ? BL_CLAIM_HERE : BL_CLAIM_ELSEWHERE);
+		run(&link, SECOND);
+		cr_expect_eq(owner(&link), second);
+		run(&link, 20 * SECOND);
+		cr_expect_eq(owner(&link), second);
+	}
+}
+
 Test(claim, a_machine_that_has_the_address_is_left_alone)
 {
 	struct link link;
