@@ -95,7 +95,7 @@ class Cluster:
         self.history = collections.deque(maxlen=HISTORY)
         self.bookmarks, self.streams = bookmarks, streams
         self.watchers = []
-        self.sent_ns = 0  # when the last event began to go out
+        self.sent_ns = 0  # when the last object that was put began to go out
 
     def put(self, item):
         with self.lock:
@@ -103,6 +103,7 @@ class Cluster:
             key = (meta.get("namespace", ""), meta["name"])
             before = self.objects[plural].get(key)
             self.version += 1
+            self.sent_ns = 0
             old = before["metadata"] if before else {}
             item = {**item, "metadata": {
                 **meta, "resourceVersion": str(self.version),
@@ -412,7 +413,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 parts = [watcher.queue.get(timeout=max(wait, 0))]
                 while not watcher.queue.empty() and len(parts) < 64:
                     parts.append(watcher.queue.get())
-                watcher.cluster.sent_ns = time.monotonic_ns()
+                watcher.cluster.sent_ns = watcher.cluster.sent_ns or time.monotonic_ns()
                 self.chunk(b"".join(parts))
             except queue.Empty:
                 if time.monotonic() >= watcher.ends:
