@@ -111,8 +111,9 @@ int bl_termination_begin(struct bl_termination *termination, const struct bl_obj
 	r = bl_catalog_mark(termination->config.catalog, marked, err);
 	if (r < 0)
 		return r;
-	bl_log(BL_LOG_NOTICE, "pod '%s/%s' ends: no new connections, gone in %lld s", pod->meta.ns,
-	       pod->meta.name, (long long)grace_s);
+	/* What was in the store may be gone. */
+	bl_log(BL_LOG_NOTICE, "pod '%s/%s' ends: no new connections, gone in %lld s",
+	       marked->meta.ns, marked->meta.name, (long long)grace_s);
 	*ret = TAKE_PTR(marked);
 	return 0;
 }

@@ -53,6 +53,7 @@ struct scene {
 static void open_scene(struct scene *scene, const char *spec)
 {
 	struct bl_termination_config config;
+	struct bl_object *pod;
 	struct bl_diag diag = BL_DIAG_INIT;
 	struct bl_err err = {0};
 
@@ -64,9 +65,11 @@ static void open_scene(struct scene *scene, const char *spec)
 	cr_assert_eq(bl_termination_new(&config, &scene->termination), 0);
 	deliver(&scene->fixture, "ns.yaml",
 		"apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n");
-	cr_assert_geq(bl_catalog_write(scene->fixture.catalog, BL_WRITE_CREATE,
-				       pod_with(NULL, spec, RUNS), false, &diag, &err),
-		      0, "%s", err.text);
+	pod = pod_with(NULL, spec, RUNS);
+	cr_assert_geq(
+		bl_catalog_write(scene->fixture.catalog, BL_WRITE_CREATE, pod, false, &diag, &err),
+		0, "%s", err.text);
+	bl_object_unref(pod);
 	bl_diag_done(&diag);
 }
 
