@@ -7,11 +7,16 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/deadlines.h"
 #include "agent/listen.h"
 #include "agent/status_error.h"
 #include "base/log.h"
 
-#define CONNECTION_TIMEOUT_S 30u
+#define CONNECTION_TIMEOUT_S 30u /* of silence */
+/* Whoever sends or reads slowly: until a request is there, and until its answer is taken. */
+#define REQUEST_LIMIT_US (60u * 1000000u)
+#define ANSWER_LIMIT_US (120u * 1000000u)
+#define LIMITS_PERIOD_US (5u * 1000000u)
 #define CONNECTION_MEMORY (64u << 10)
 #define STREAM_CHUNK (32u << 10)
 #define WARNING_TEXT 512
@@ -27,6 +32,7 @@ struct bl_server {
 	bl_request_fn *handle;
 	void *userdata;
 	struct stream *streams;
+	struct bl_deadlines *deadlines;
 };
 
 /* One request while its body arrives. */
@@ -190,6 +196,14 @@ static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *us
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
+static struct bl_deadline *deadline_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
 /* Notices a client that goes while there is nothing to tell it. */
 static int watch_hangup(struct stream *stream)
 {
@@ -222,6 +236,7 @@ stream_response(struct bl_server *server, struct MHD_Connection *connection, str
 	stream->connection = connection;
 	stream->watcher = TAKE_PTR(reply->watcher);
 	stream->next = server->streams;
+	bl_deadline_set(deadline_of(connection), 0); /* its queue is its limit */
 	server->streams = stream;
 	bl_watcher_set_wake(stream->watcher, on_wake, stream);
 	if (watch_hangup(stream) < 0 ||
@@ -368,6 +383,22 @@ static enum MHD_Result answer(struct bl_server *server, struct MHD_Connection *c
 	return result;
 }
 
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct bl_server *server = userdata;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		bl_deadline_end(*context);
+		*context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*context = info ? bl_deadline_begin(server->deadlines, info->connect_fd) : NULL;
+	bl_deadline_set(*context, REQUEST_LIMIT_US);
+}
+
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
 				  const char *path, const char *method, const char *version,
 				  const char *data, size_t *data_len, void **state)
@@ -380,8 +411,10 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 		*state = pending;
 		return pending ? MHD_YES : MHD_NO;
 	}
-	if (!*data_len)
+	if (!*data_len) {
+		bl_deadline_set(deadline_of(connection), ANSWER_LIMIT_US);
 		return answer(userdata, connection, path, method, pending);
+	}
 	/* The rest of too large a body is read and dropped: the client hears the reason only when
 	 * it is done sending. */
 	if (pending->body.len + *data_len > BL_BODY_MAX) {
@@ -401,8 +434,8 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
 	struct pending *pending = *state;
 
 	(void)userdata;
-	(void)connection;
 	(void)code;
+	bl_deadline_set(deadline_of(connection), REQUEST_LIMIT_US);
 	if (pending)
 		bl_buf_done(&pending->body);
 	free(pending);
@@ -412,14 +445,19 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
 static int start_daemon(struct bl_server *server, int fd, struct bl_err *err)
 {
 	const union MHD_DaemonInfo *info;
-	int r;
+	int r = bl_deadlines_new(server->loop, LIMITS_PERIOD_US, &server->deadlines);
 
+	if (r < 0) {
+		bl_close_p(&fd);
+		return bl_err_set(err, r, "cannot make a timer: %s", strerror(-r));
+	}
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, BL_CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, server, MHD_OPTION_END);
 	if (!server->daemon) {
 		bl_close_p(&fd);
 		return bl_err_set(err, -EIO, "cannot start the server on '%s'",
@@ -510,6 +548,7 @@ struct bl_server *bl_server_free(struct bl_server *server)
 	sd_event_source_disable_unref(server->timer);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	bl_deadlines_free(server->deadlines);
 	if (server->path)
 		(void)unlink(server->path);
 	free(server->path);
