@@ -53,25 +53,42 @@ static int compare_backends(struct bl_comparison *comparison, bool serving)
 	return 0;
 }
 
-static int compare_range(struct bl_comparison *comparison, const struct bl_slot_range *range)
+static int compare_run(struct bl_comparison *comparison, const struct bl_diff_runs *runs,
+		       const struct bl_slot_range *run)
 {
-	const struct bl_plan_rows *actual = comparison->actual;
-	const struct bl_slot *wanted = &comparison->plan->slots[range->first];
-	size_t size = range->count * sizeof(*wanted);
+	const char *wanted = (const char *)runs->wanted + run->first * runs->row_size;
+	size_t size = run->count * runs->row_size;
 	struct bl_op *op;
+	void *copy;
 
-	if (range->first + (size_t)range->count <= actual->slot_count &&
-	    memcmp(wanted, &actual->slots[range->first], size) == 0)
+	if (run->first + (size_t)run->count <= runs->actual_count &&
+	    memcmp(wanted, (const char *)runs->actual + run->first * runs->row_size, size) == 0)
 		return 0;
-	op = bl_diff_add(comparison, BL_OP_SET_SLOTS, range->first, range->count);
-	if (!op)
+	op = bl_diff_add(comparison, runs->kind, run->first, run->count);
+	copy = op ? bl_diff_copy(comparison, wanted, size) : NULL;
+	if (!copy)
 		return -ENOMEM;
-	op->slots = bl_diff_copy(comparison, wanted, size);
-	return op->slots ? 0 : -ENOMEM;
+	if (runs->kind == BL_OP_SET_MAGLEV)
+		op->maglev = copy;
+	else
+		op->slots = copy;
+	return 0;
 }
 
-/* Only slots that some frontend leads to: what others hold has no meaning. */
-static int compare_slots(struct bl_comparison *comparison)
+static int compare_port_runs(struct bl_comparison *comparison, const struct bl_diff_runs *runs,
+			     const struct bl_port_record *port)
+{
+	bool is_maglev = runs->kind == BL_OP_SET_MAGLEV;
+	const struct bl_slot_range *list = is_maglev ? port->tables : port->ranges;
+	uint8_t count = is_maglev ? port->table_count : port->range_count;
+	int r = 0;
+
+	for (uint8_t i = 0; r == 0 && i < count; i++)
+		r = compare_run(comparison, runs, &list[i]);
+	return r;
+}
+
+int bl_diff_compare_runs(struct bl_comparison *comparison, const struct bl_diff_runs *runs)
 {
 	size_t cursor = 0;
 	void *value;
@@ -80,11 +97,23 @@ static int compare_slots(struct bl_comparison *comparison)
 	while (r == 0 && bl_map_next(comparison->plan->records, &cursor, NULL, NULL, &value)) {
 		const struct bl_record *record = value;
 
-		for (uint32_t i = 0; i < record->port_count; i++)
-			for (uint8_t k = 0; r == 0 && k < record->ports[i].range_count; k++)
-				r = compare_range(comparison, &record->ports[i].ranges[k]);
+		for (uint32_t i = 0; r == 0 && i < record->port_count; i++)
+			r = compare_port_runs(comparison, runs, &record->ports[i]);
 	}
 	return r;
+}
+
+static int compare_slots(struct bl_comparison *comparison)
+{
+	const struct bl_diff_runs runs = {
+		.kind = BL_OP_SET_SLOTS,
+		.wanted = comparison->plan->slots,
+		.actual = comparison->actual->slots,
+		.actual_count = comparison->actual->slot_count,
+		.row_size = sizeof(struct bl_slot),
+	};
+
+	return bl_diff_compare_runs(comparison, &runs);
 }
 
 static int compare_services(struct bl_comparison *comparison, bool in_use)

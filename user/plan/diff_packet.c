@@ -89,37 +89,17 @@ static int delete_rows(struct bl_comparison *comparison)
 	return 0;
 }
 
-static int compare_table(struct bl_comparison *comparison, const struct bl_slot_range *range)
-{
-	const struct bl_plan_rows *actual = comparison->actual;
-	const struct bl_maglev_entry *wanted = &comparison->plan->maglev[range->first];
-	size_t size = range->count * sizeof(*wanted);
-	struct bl_op *op;
-
-	if (range->first + (size_t)range->count <= actual->maglev_count &&
-	    memcmp(wanted, &actual->maglev[range->first], size) == 0)
-		return 0;
-	op = bl_diff_add(comparison, BL_OP_SET_MAGLEV, range->first, range->count);
-	if (!op)
-		return -ENOMEM;
-	op->maglev = bl_diff_copy(comparison, wanted, size);
-	return op->maglev ? 0 : -ENOMEM;
-}
-
 static int compare_tables(struct bl_comparison *comparison)
 {
-	size_t cursor = 0;
-	void *value;
-	int r = 0;
+	const struct bl_diff_runs runs = {
+		.kind = BL_OP_SET_MAGLEV,
+		.wanted = comparison->plan->maglev,
+		.actual = comparison->actual->maglev,
+		.actual_count = comparison->actual->maglev_count,
+		.row_size = sizeof(struct bl_maglev_entry),
+	};
 
-	while (r == 0 && bl_map_next(comparison->plan->records, &cursor, NULL, NULL, &value)) {
-		const struct bl_record *record = value;
-
-		for (uint32_t i = 0; i < record->port_count; i++)
-			for (uint8_t k = 0; r == 0 && k < record->ports[i].table_count; k++)
-				r = compare_table(comparison, &record->ports[i].tables[k]);
-	}
-	return r;
+	return bl_diff_compare_runs(comparison, &runs);
 }
 
 /* First what is missing, beside what is too much; then exactly what is wanted. */

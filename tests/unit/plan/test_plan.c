@@ -229,3 +229,44 @@ Test(plan, maps_of_the_packet_path_refuse_what_they_have_no_room_for)
 		bl_delta_done(&delta);
 	}
 }
+
+Test(plan, default_maps_have_room_for_the_tables_of_8192_services_of_five_backends)
+{
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_resolved_backend backends[5] = {0};
+	struct bl_resolved_frontend frontend = {.address.family = BL_FAMILY_IPV4,
+						.port = 80,
+						.kind = BL_FRONTEND_LOAD_BALANCER_IP,
+						.is_virtual = true};
+	struct bl_resolved_port port = {.protocol = IPPROTO_TCP,
+					.family = BL_FAMILY_IPV4,
+					.port = 80,
+					.frontends = &frontend,
+					.frontend_count = 1,
+					.backends = backends,
+					.backend_count = ARRAY_SIZE(backends),
+					.maglev = true};
+	struct bl_err err = {0};
+	char name[32];
+	const struct bl_resolved resolved = {
+		.ns = "default", .name = name, .ports = &port, .port_count = 1};
+
+	cr_assert_eq(bl_plan_new(&bl_plan_limits_default, &plan), 0);
+	for (uint32_t i = 0; i < 8192; i++) {
+		_cleanup_(bl_delta_done) struct bl_delta delta = BL_DELTA_INIT;
+
+		(void)snprintf(name, sizeof(name), "service-%u", i);
+		frontend.address.ip.words[0] = htonl(0x0a600000 + i);
+		for (uint32_t k = 0; k < ARRAY_SIZE(backends); k++)
+			backends[k] = (struct bl_resolved_backend){
+				.address = {.family = BL_FAMILY_IPV4,
+					    .ip.words = {htonl(0x0af40000 + 5 * i + k)}},
+				.port = 8080,
+				.state = BL_BACKEND_READY,
+				.weight = 100,
+				.cluster = true,
+				.external = true};
+		cr_assert_eq(bl_plan_put(plan, &resolved, &delta, &err), 0, "%s", err.text);
+	}
+	cr_expect_eq(bl_plan_counts(plan).maglev, 8192 * 251);
+}

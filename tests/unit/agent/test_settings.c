@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an agent's options may say together. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "agent/config.h"
+#include "base/cleanup.h"
+
+static const char *const devices[] = {"eth0"};
+
+/* The agent is asked for clients outside, without touching the kernel. */
+static struct bl_agent_config config_of(uint16_t snat_first, uint16_t snat_last)
+{
+	return (struct bl_agent_config){
+		.dry_run = true,
+		.cgroup = "/none",
+		.packet = {.devices = devices,
+			   .device_count = 1,
+			   .snat_first = snat_first,
+			   .snat_last = snat_last},
+	};
+}
+
+Test(settings, ports_for_what_is_sent_on_are_disjoint_from_node_ports)
+{
+	static const struct {
+		uint16_t first, last;
+		uint16_t node_first, node_last;
+		const char *words; /* NULL: fine */
+	} rows[] = {
+		{0, 0, 0, 0, NULL},
+		{61000, 65535, 0, 0, NULL},
+		{20000, 29999, 0, 0, NULL},
+		{32768, 40000, 0, 0, NULL},
+		{20000, 30000, 0, 0, "overlap the NodePorts 30000-32767"},
+		{32767, 40000, 0, 0, "overlap the NodePorts 30000-32767"},
+		{31000, 31000, 0, 0, "31000-31000 of --snat-ports overlap the NodePorts"},
+		{20000, 40000, 0, 0, "overlap the NodePorts 30000-32767"},
+		{61000, 65535, 60000, 61000, "overlap the NodePorts 60000-61000"},
+		{30000, 32767, 40000, 41000, NULL},
+		{50001, 50000, 0, 0, "the range 50001-50000 of --snat-ports is empty"},
+		{50000, 50000, 0, 0, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_agent_config config = config_of(rows[i].first, rows[i].last);
+		_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+		struct bl_err err = {0};
+		int r;
+
+		config.node_port_first = rows[i].node_first;
+		config.node_port_last = rows[i].node_last;
+		r = bl_settings_init(&settings, &config, &err);
+		cr_expect_eq(r, rows[i].words ? -EINVAL : 0, "row %zu: %d, %s", i, r, err.text);
+		cr_expect(!rows[i].words || strstr(err.text, rows[i].words), "row %zu: %s", i,
+			  err.text);
+	}
+}
+
+Test(settings, without_devices_the_pool_is_nobodys_business)
+{
+	struct bl_agent_config config = config_of(30000, 30001);
+	_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+	struct bl_err err = {0};
+
+	config.packet.device_count = 0;
+	cr_assert_eq(bl_settings_init(&settings, &config, &err), 0, "%s", err.text);
+}
+
+Test(settings, the_pool_and_the_room_for_tables_reach_the_datapath)
+{
+	struct bl_agent_config config = config_of(50000, 50999);
+	_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+	struct bl_datapath_config datapath;
+	struct bl_err err = {0};
+
+	config.packet.maglev_entries = 4096;
+	cr_assert_eq(bl_settings_init(&settings, &config, &err), 0, "%s", err.text);
+	datapath = bl_settings_datapath(&settings);
+	cr_expect(datapath.packet);
+	cr_expect_eq(datapath.packet_tunables.snat_first, 50000);
+	cr_expect_eq(datapath.packet_tunables.snat_last, 50999);
+	cr_expect_eq(datapath.limits.maglev, 4096);
+}
