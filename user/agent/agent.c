@@ -422,8 +422,8 @@ static int make_control(struct bl_agent *agent, struct bl_err *err)
 		.node = agent->node,
 		.plan = agent->plan,
 		.datapath = agent->datapath,
-		/* They cost about as much memory as Endpoints, and only kubectl and agents that
-		 * follow this one read them. */
+		/* They cost memory, and only kubectl and agents that follow this one read them.
+		 */
 		.slices = agent->settings.config.api_listen_count > 0,
 		.first_affinity = on_first_affinity,
 		.ready = on_ready,
