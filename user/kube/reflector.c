@@ -93,7 +93,6 @@ static int put(struct bl_reflector *reflector, const struct bl_piece *piece,
 	if (reflector->ask != BL_ASK_WATCH &&
 	    bl_hashes_add(&reflector->seen, hash_of(reflector, piece->ns, piece->name)) < 0)
 		return fail_body(reflector, BL_FAULT_MEMORY);
-	reflector->has_put = true;
 	if (piece->object) {
 		config->ops.put(piece->object, config->userdata);
 	} else {

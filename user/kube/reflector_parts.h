@@ -42,8 +42,7 @@ struct bl_reflector {
 	/* The list in hand. */
 	uint64_t seed;
 	struct bl_hashes seen;
-	bool has_put; /* something may be in force */
-	char *more;   /* owned: token of the next page */
+	char *more; /* owned: token of the next page */
 	char *list_version;
 
 	/* The call in hand. */
