@@ -36,17 +36,14 @@ const char *const bl_map_names[BL_MAP_ID_COUNT] = {
 
 uint32_t bl_map_block(enum bl_map_id id)
 {
-	switch (id) {
-	case BL_MAP_ID_SLOTS:
-		return BL_SLOT_BLOCK;
-	case BL_MAP_ID_MAGLEV:
-		return BL_MAGLEV_BLOCK;
-	case BL_MAP_ID_SERVICE_STATS:
-	case BL_MAP_ID_BACKEND_STATS:
-		return BL_STATS_BLOCK;
-	default:
-		return 1;
-	}
+	static const uint32_t blocks[] = {
+		[BL_MAP_ID_SLOTS] = BL_SLOT_BLOCK,
+		[BL_MAP_ID_MAGLEV] = BL_MAGLEV_BLOCK,
+		[BL_MAP_ID_SERVICE_STATS] = BL_STATS_BLOCK,
+		[BL_MAP_ID_BACKEND_STATS] = BL_STATS_BLOCK,
+	};
+
+	return (size_t)id < ARRAY_SIZE(blocks) && blocks[id] ? blocks[id] : 1;
 }
 
 static uint32_t wanted_rows(enum bl_map_id id, const struct bl_datapath_config *config)

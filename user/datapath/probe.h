@@ -41,7 +41,7 @@ bl_probe_fn bl_probe_statistics;
 bl_probe_fn bl_probe_ipv6;
 
 /* Runs a trial in a thread, and in a network namespace of its own that ends with it. */
-int bl_probe_in_netns(int (*trial)(void));
+int bl_probe_in_netns(int (*run)(void));
 
 /* Packets from outside */
 bl_probe_fn bl_probe_xdp;

@@ -115,7 +115,7 @@ int bl_probe_packet_programs(const struct bl_datapath_config *config,
 	int r = -ENOMEM;
 
 	(void)argument;
-	if (xdp && tc) {
+	if (xdp && tc && xdp->rodata && tc->rodata) {
 		xdp->rodata->tunables = config->packet_tunables;
 		tc->rodata->tunables = config->packet_tunables;
 		r = load_small(xdp->obj, detail);

@@ -308,7 +308,7 @@ static void flood_beyond(void)
 	struct outcome out;
 
 	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
-	for (uint16_t i = 0; i < HELD; i++) {
+	for (unsigned int i = 0; i < HELD; i++) {
 		struct frame frame = hello;
 
 		frame.from_port = (uint16_t)(20000 + i);
@@ -318,7 +318,7 @@ static void flood_beyond(void)
 	send_invented(count);
 	cr_assert_eq(packet_reason(BL_REASON_FLOW_CONFIRMED), HELD, "%s", setting->name);
 	cr_assert_eq(packet_established_count(), 2 * HELD, "%s: evicted", setting->name);
-	for (uint16_t i = 0; i < HELD; i++) {
+	for (unsigned int i = 0; i < HELD; i++) {
 		packet_send(&(struct frame){CLIENT, (uint16_t)(20000 + i), VIP, SERVICE_PORT,
 					    .flags = ACK},
 			    &out);
