@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from test_agent_socket import SERVICES, agent, service
+from test_agent_socket import SERVICES, agent, service, wait_until
 
 
 def test_what_was_answered_is_there_after_a_kill_at_any_moment(agent):
@@ -80,3 +80,85 @@ def test_leases_are_kept_for_others(agent):
     agent.start()
     assert agent.get(path + "/pool")[1]["spec"] == renewed["spec"]
     assert agent.call("DELETE", path + "/pool")[0] == 200
+
+
+def test_endpoints_that_a_service_left_behind_go_with_it(agent):
+    agent.start()
+    made = service("web")
+    made["spec"]["selector"] = {"app": "web"}
+    assert agent.post(SERVICES, made)[0] == 201
+    path = "/api/v1/namespaces/default/endpoints/web"
+    wait_until(lambda: agent.get(path)[0] == 200)
+    code, answer = agent.call("PATCH", SERVICES + "/web", {"spec": {"selector": None}},
+                              content_type="application/merge-patch+json")
+    assert code == 200 and "selector" not in answer["spec"], answer
+    wait_until(lambda: agent.call("PATCH", path, {"metadata": {"labels": {"mine": "now"}}},
+                                  content_type="application/merge-patch+json")[0] == 200)
+    assert agent.call("DELETE", SERVICES + "/web")[0] == 200
+    wait_until(lambda: agent.get(path)[0] == 404)
+    # What was never made for a Service stays.
+    assert agent.post("/api/v1/namespaces/default/endpoints", {
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "hand"},
+        "subsets": [{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 80}]}]})[0] == 201
+    assert agent.post(SERVICES, service("hand"))[0] == 201
+    assert agent.call("DELETE", SERVICES + "/hand")[0] == 200
+    time.sleep(0.5)
+    assert agent.get("/api/v1/namespaces/default/endpoints/hand")[0] == 200
+
+
+def test_deletions_have_preconditions_and_selectors(agent):
+    agent.start()
+    for name, tier in (("a", "front"), ("b", "back"), ("c", "back")):
+        assert agent.post(SERVICES, service(name, labels={"tier": tier}))[0] == 201
+    uid = agent.get(SERVICES + "/a")[1]["metadata"]["uid"]
+    for options in ({"preconditions": {"uid": "no"}}, {"preconditions": {"resourceVersion": "1"}}):
+        code, answer = agent.call("DELETE", SERVICES + "/a", options)
+        assert code == 409 and answer["reason"] == "Conflict", answer
+    assert agent.call("DELETE", SERVICES + "/a", {"propagationPolicy": "x"})[0] == 400
+    code, answer = agent.call("DELETE", SERVICES + "/a", {"dryRun": ["All"]})
+    assert code == 200 and agent.names(SERVICES) == ["a", "b", "c"], answer
+    code, answer = agent.call("DELETE", SERVICES + "?labelSelector=tier%3Dback")
+    assert code == 200 and answer["status"] == "Success" and agent.names(SERVICES) == ["a"]
+    code, answer = agent.call("DELETE", SERVICES + "/a",
+                              {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground"})
+    assert code == 200 and answer["details"]["uid"] == uid, answer
+    assert agent.names(SERVICES) == []
+
+
+def test_bad_questions_of_writes_are_refused(agent):
+    agent.start()
+    assert agent.post(SERVICES + "?dryRun=Some", service("web"))[0] == 400
+    assert agent.post(SERVICES + "?fieldValidation=No", service("web"))[0] == 400
+    assert agent.post(f"{SERVICES}?fieldManager={'x' * 129}", service("web"))[0] == 400
+    assert agent.call("PATCH", SERVICES + "/web", "kind: Service\n",
+                      content_type="application/apply-patch+yaml")[0] == 400
+    code, answer = agent.call("PATCH", SERVICES + "/web?fieldManager=me", {
+        **service("web"), "metadata": {"name": "web", "managedFields": []}},
+        content_type="application/apply-patch+yaml")
+    assert code == 400 and "managedFields must be nil" in answer["message"], answer
+    assert agent.call("PATCH", SERVICES + "/web?fieldManager=me", service("other"),
+                      content_type="application/apply-patch+yaml")[0] == 400
+    assert agent.call("PATCH", SERVICES + "/web", [], content_type="application/json-patch+json")[
+        0] == 404
+    for body in (b"", b"k8s\0", b"k8s\0\x0a\xff", b"{}"):
+        code, answer = agent.post(SERVICES, body.decode("latin-1"),
+                                  content_type="application/vnd.kubernetes.protobuf")
+        assert code == 400, answer
+    assert agent.names(SERVICES) == []
+
+
+def test_entries_of_managers_can_be_handed_over_and_cleared(agent):
+    agent.start()
+    assert agent.post(SERVICES + "?fieldManager=one", service("web"))[0] == 201
+    found = agent.get(SERVICES + "/web")[1]["metadata"]["managedFields"]
+    assert [entry["manager"] for entry in found] == ["one"]
+    found[0]["manager"] = "two"
+    code, answer = agent.call("PATCH", SERVICES + "/web?fieldManager=me",
+                              [{"op": "replace", "path": "/metadata/managedFields", "value": found}],
+                              content_type="application/json-patch+json")
+    assert code == 200 and [entry["manager"] for entry in answer["metadata"]["managedFields"]] == \
+        ["two"], answer
+    code, answer = agent.call("PATCH", SERVICES + "/web?fieldManager=me",
+                              {"metadata": {"managedFields": [{}]}},
+                              content_type="application/merge-patch+json")
+    assert code == 200 and "managedFields" not in answer["metadata"], answer

@@ -40,9 +40,11 @@ def make(node, path, body):
     return answer
 
 
-def service(name="web", address=VIP, labels=None):
-    return json.loads(manifest.service(name, ports=[HTTP], selector=labels or {"app": "web"},
-                                       clusterIP=address))
+def service(name="web", address=VIP):
+    spec = {"clusterIP": address} if address else {}
+    made = json.loads(manifest.service(name, ports=[HTTP], selector={"app": "web"}, **spec))
+    made["metadata"].pop("namespace", None) # the path says it
+    return made
 
 
 def problems(node):
@@ -142,3 +144,28 @@ def test_a_lease_has_one_holder(pair):
                          text=json.dumps(read)).stdout
         assert got == code, who
     assert ask(first, "GET", LEASES + "/pool")[1]["spec"]["holderIdentity"] == second.name
+
+
+def test_a_namespace_ends_after_its_pods_and_over_a_restart(one_node):
+    node = one_node(pods=1)
+    make(node, "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
+                                      "metadata": {"name": "shop"}})
+    pods = "/api/v1/namespaces/shop/pods"
+    make(node, pods, {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "none"}], "nodeName": "elsewhere",
+                 "terminationGracePeriodSeconds": 4},
+        "status": {"podIP": "10.244.9.9"}})
+    make(node, "/api/v1/namespaces/shop/services", service("web", address=None))
+    code, answer = ask(node, "DELETE", "/api/v1/namespaces/shop")
+    assert code == 200 and answer["status"]["phase"] == "Terminating", answer
+    code, answer = ask(node, "POST", "/api/v1/namespaces/shop/services", service("late", None))
+    assert code == 403 and "being terminated" in answer["message"], answer
+    assert ask(node, "GET", "/api/v1/namespaces/shop/services")[1]["items"] == []
+    assert ask(node, "GET", pods + "/p")[1]["metadata"]["deletionTimestamp"]
+    node.agent.kill()
+    node.start_agent()
+    assert ask(node, "GET", "/api/v1/namespaces/shop")[0] == 200
+    system.wait_until(lambda: ask(node, "GET", "/api/v1/namespaces/shop")[0] == 404, 15, 0.1,
+                      "the namespace to end")
+    assert ask(node, "GET", pods + "/p")[0] == 404
