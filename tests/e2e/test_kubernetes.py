@@ -50,6 +50,13 @@ def followed(lab):
     return build
 
 
+def add_other(node):
+    """A second Service, which a test can miss."""
+    put_service(node.server, "other", OTHER_VIP)
+    put_slice(node.server, ready(node.web), "other-1", "other")
+    wait_for_answers(node.client, OTHER_VIP, names(node.web))
+
+
 def source(node):
     status = json.loads(node.output("curl", "-sS", "--unix-socket", node.socket,
                                     "http://localhost/beeline/v1/status"))
@@ -86,9 +93,7 @@ def test_services_lead_to_what_the_slices_say(followed):
     wait_for_answers(node.client, VIP, names(node.web[1:]))
     put_slice(node.server, [(node.web[0], SERVING_TERMINATING), (node.web[1], GONE_TERMINATING)])
     wait_for_answers(node.client, VIP, names(node.web[:1]))
-    put_service(node.server, "other", OTHER_VIP)
-    put_slice(node.server, ready(node.web), "other-1", "other")
-    wait_for_answers(node.client, OTHER_VIP, names(node.web))
+    add_other(node)
     node.server.delete(kind="Service", name="other", namespace="default")
     wait_for_answers(node.client, OTHER_VIP, [])
 
@@ -122,9 +127,7 @@ def test_a_server_that_is_down_leaves_everything_as_it_is(followed):
 
 def test_changes_while_the_server_was_away_are_made_up_for(followed):
     node = followed()
-    put_service(node.server, "other", OTHER_VIP)
-    put_slice(node.server, ready(node.web), "other-1", "other")
-    wait_for_answers(node.client, OTHER_VIP, names(node.web))
+    add_other(node)
     loop = Loop(node.client, VIP)
     node.server.stop()
     node.server.delete(kind="Service", name="other", namespace="default")
@@ -137,9 +140,7 @@ def test_changes_while_the_server_was_away_are_made_up_for(followed):
 
 def test_history_that_the_server_no_longer_has_leads_to_a_new_list(followed):
     node = followed()
-    put_service(node.server, "other", OTHER_VIP)
-    put_slice(node.server, ready(node.web), "other-1", "other")
-    wait_for_answers(node.client, OTHER_VIP, names(node.web))
+    add_other(node)
     loop = Loop(node.client, VIP)
     node.server.stop()
     node.server.delete(kind="Service", name="other", namespace="default")
@@ -209,9 +210,7 @@ def test_a_token_that_has_expired_is_read_again(followed):
 
 def test_a_start_without_a_server_leaves_the_maps_of_the_last_run(followed):
     node = followed()
-    put_service(node.server, "other", OTHER_VIP)
-    put_slice(node.server, ready(node.web), "other-1", "other")
-    wait_for_answers(node.client, OTHER_VIP, names(node.web))
+    add_other(node)
     loop = Loop(node.client, VIP)
     node.agent.kill()
     node.server.stop()
