@@ -12,6 +12,8 @@
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 #define SELF "."
+#define DEPTH_MAX 24u /* of sets; no object has fields so deep */
+#define KEY_MAX 1000u /* of a step as a key of YAML, without its quotes */
 #define TEXT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 bool bl_fields_has_self(struct json_object *node)
@@ -163,6 +165,16 @@ void bl_fields_step(char type, struct json_object *value, struct bl_buf *ret)
 	bl_buf_addf(ret, "%c:%s", type, json_object_to_json_string_ext(value, TEXT_FLAGS));
 }
 
+bool bl_fields_step_fits(const char *step)
+{
+	size_t len = 0;
+
+	/* '"' is written as '\\"', and a control character as "\\x01". */
+	for (const char *at = step; *at && len <= KEY_MAX; at++)
+		len += *at == '"' || *at == '\\' ? 2 : *at >= ' ' && *at < 0x7f ? 1 : 4;
+	return len <= KEY_MAX;
+}
+
 static bool is_scalar(struct json_object *json)
 {
 	return !json_object_is_type(json, json_type_object) &&
@@ -176,9 +188,10 @@ static int read_step(const char *step, struct bl_buf *ret, struct bl_err *err)
 	_cleanup_(json_object_put) struct json_object *keys = NULL;
 	enum json_tokener_error error = json_tokener_success;
 	size_t len = strlen(step);
+	const char *rest = len > 2 ? step + 2 : "";
 
-	if (!strcmp(step, SELF) || (len > 2 && !strncmp(step, "f:", 2)) ||
-	    (len > 2 && !strncmp(step, "i:", 2) && strspn(step + 2, "0123456789") == len - 2)) {
+	if (!strcmp(step, SELF) || (*rest && !strncmp(step, "f:", 2)) ||
+	    (*rest && !strncmp(step, "i:", 2) && !rest[strspn(rest, "0123456789")])) {
 		bl_buf_add_str(ret, step);
 		return 0;
 	}
@@ -194,12 +207,16 @@ static int read_step(const char *step, struct bl_buf *ret, struct bl_err *err)
 	return 0;
 }
 
-int bl_fields_read(struct json_object *json, struct json_object **ret, struct bl_err *err)
+static int read_set(struct json_object *json, unsigned int depth, struct json_object **ret,
+		    struct bl_err *err)
 {
 	_cleanup_(json_object_put) struct json_object *result = json_object_new_object();
 
 	if (!result)
 		return -ENOMEM;
+	if (depth > DEPTH_MAX)
+		return bl_err_set(err, -EINVAL, "a field set is nested deeper than %u levels",
+				  DEPTH_MAX);
 	if (!json_object_is_type(json, json_type_object))
 		return bl_err_set(err, -EINVAL, "a field set is made of mappings");
 	json_object_object_foreach(json, key, value)
@@ -210,14 +227,22 @@ int bl_fields_read(struct json_object *json, struct json_object **ret, struct bl
 
 		if (r == 0 && step.failed)
 			r = -ENOMEM;
+		if (r == 0 && !bl_fields_step_fits(step.data))
+			r = bl_err_set(err, -EINVAL, "step '%.60s' of a field set is too long",
+				       key);
 		if (r == 0)
-			r = bl_fields_read(value, &child, err);
+			r = read_set(value, depth + 1, &child, err);
 		if (r == 0)
 			r = add_child(result, step.data, child);
 		if (r < 0)
 			return r;
 	}
 	return sorted(result, ret);
+}
+
+int bl_fields_read(struct json_object *json, struct json_object **ret, struct bl_err *err)
+{
+	return read_set(json, 1, ret, err);
 }
 
 /* Showing */

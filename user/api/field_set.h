@@ -16,7 +16,8 @@
 struct json_object;
 
 /* A set as a client sent it, checked, with keys of items in one spelling and all steps sorted: the
- * same set is the same text. -EINVAL with words, -ENOMEM. The caller owns `ret`. */
+ * same set is the same text. -EINVAL with words (also of what could not be read again from a file:
+ * too deep, or a step that does not fit), -ENOMEM. The caller owns `ret`. */
 int bl_fields_read(struct json_object *json, struct json_object **ret, struct bl_err *err);
 
 /* New sets (or NULL: nothing is left); the arguments are borrowed and may be NULL. -ENOMEM. */
@@ -31,6 +32,10 @@ bool bl_fields_has_self(struct json_object *node);
 /* Calls `fn` with the path of each member, as ".spec.ports[port=80,protocol=\"TCP\"].name". */
 typedef void bl_fields_fn(const char *path, void *userdata);
 int bl_fields_each(struct json_object *set, bl_fields_fn *fn, void *userdata);
+
+/* Can the step be a key in a file of YAML? Readers take no keys of more than 1,024 bytes, as they
+ * stand there: quoted, and with escapes. */
+bool bl_fields_step_fits(const char *step);
 
 /* "k:{...}" of an item's keys, or "v:..." of a scalar, into `ret`. */
 void bl_fields_step(char type, struct json_object *value, struct bl_buf *ret);

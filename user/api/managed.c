@@ -123,9 +123,12 @@ static int copy_entries(struct json_object *managers, struct json_object **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Only what an entry has: a client could hide anything beside it. */
 static int read_entry(struct json_object *entry, struct json_object **ret, struct bl_err *err)
 {
-	_cleanup_(json_object_put) struct json_object *copy = NULL;
+	static const char *const keys[] = {"manager", "operation", "apiVersion", "time",
+					   "fieldsType"};
+	_cleanup_(json_object_put) struct json_object *copy = json_object_new_object();
 	struct json_object *set = NULL;
 	const char *word = text_of(entry, "operation");
 	int r;
@@ -136,14 +139,14 @@ static int read_entry(struct json_object *entry, struct json_object **ret, struc
 		return bl_err_set(err, -EINVAL, "operation is Apply or Update");
 	if (!same(text_of(entry, "fieldsType"), "FieldsV1") || !fields_of(entry))
 		return bl_err_set(err, -EINVAL, "fieldsType is FieldsV1, with fieldsV1");
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!copy || put_text(copy, keys[i], text_of(entry, keys[i])) < 0)
+			return -ENOMEM;
 	r = bl_fields_read(fields_of(entry), &set, err);
-	if (r == 0 && json_object_deep_copy(entry, &copy, NULL) < 0)
-		r = -ENOMEM;
-	if (r < 0) {
-		json_object_put(set);
+	if (r < 0)
 		return r;
-	}
-	if (put(copy, "fieldsV1", set) < 0)
+	if (put(copy, "fieldsV1", set) < 0 ||
+	    put_text(copy, "subresource", text_of(entry, "subresource")) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(copy);
 	return 0;

@@ -180,6 +180,40 @@ static bool take_value(struct cursor *cursor, struct value *ret)
 
 /* Messages */
 
+/* Bytes of the character at the start (RFC 3629, section 4); 0: it is none of UTF-8. */
+static size_t character(struct cursor text)
+{
+	size_t left = (size_t)(text.end - text.at), len;
+	uint8_t first = text.at[0], low = 0x80, high = 0xbf;
+
+	if (first < 0x80)
+		return 1;
+	len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	if (first < 0xc2 || first > 0xf4 || len > left)
+		return 0;
+	/* No longer spelling than needed, no surrogates, nothing behind U+10FFFF. */
+	low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : low;
+	high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : high;
+	if (text.at[1] < low || text.at[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((text.at[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* JSON and YAML could not be written, nor read again, with other bytes. */
+static bool is_utf8(struct cursor text)
+{
+	size_t len = 1;
+
+	while (text.at < text.end && len > 0) {
+		len = character(text);
+		text.at += len;
+	}
+	return len > 0;
+}
+
 static struct json_object *text_of(struct cursor inside)
 {
 	return json_object_new_string_len((const char *)inside.at, (int)(inside.end - inside.at));
@@ -293,6 +327,8 @@ static int add_value(struct json_object *json, const struct row *row, const stru
 	case TEXT:
 		if (value->inside.at == value->inside.end && !row->is_list)
 			return 0;
+		if (!is_utf8(value->inside))
+			return -EINVAL;
 		return set(json, row->name, row->is_list, text_of(value->inside));
 	case NUMBER:
 		return value->integer ? set(json, row->name, false,

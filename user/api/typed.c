@@ -14,8 +14,6 @@ BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 /* Lists longer than this are one value: items are found by looking at all of them. */
 #define ITEMS_MAX 2048u
-/* Of a step: YAML readers take no keys of more than 1,024 bytes. */
-#define STEP_MAX 900u
 
 enum form {
 	FORM_LEAF,  /* one value */
@@ -78,7 +76,7 @@ static int step_of(enum form form, struct bl_shape shape, const char *name,
 	}
 	if (r == 0 && ret->failed)
 		return -ENOMEM;
-	return r == -ENOENT || ret->len > STEP_MAX ? -EINVAL : r;
+	return r == -ENOENT || (r == 0 && !bl_fields_step_fits(ret->data)) ? -EINVAL : r;
 }
 
 /* A walk over the parts of a mapping or of a list, as one. */
@@ -122,12 +120,17 @@ static bool part_next(struct part *part)
 	return true;
 }
 
-static int complain(struct bl_shape shape, size_t index, struct bl_err *err)
+/* Of an item of a list, or of a member, whose shape may have no name: the object as a whole. */
+static int complain(const struct part *part, struct bl_err *err)
 {
+	if (part->form == FORM_MAP)
+		return bl_err_set(err, -EINVAL, "the name of field '%.60s...' is too long",
+				  part->name);
 	return bl_err_set(err, -EINVAL,
 			  "item %zu of the list '%s' does not have its keys (%s), by which items "
 			  "are told apart",
-			  index, shape.field->name, bl_shape_list_keys(shape));
+			  part->index - 1, part->shape.field->name,
+			  bl_shape_list_keys(part->shape));
 }
 
 /* The node of this place: {} for a leaf; with "." for items and, when `all`, for whatever holds
@@ -152,7 +155,7 @@ static int node_of(struct bl_shape shape, struct json_object *json, bool self, b
 		int r = step_of(form, shape, part.name, part.value, &step);
 
 		if (r == -EINVAL)
-			return complain(shape, part.index - 1, err);
+			return complain(&part, err);
 		if (r == 0)
 			r = node_of(part.inner, part.value, all || form == FORM_ITEMS, all, &child,
 				    err);
@@ -418,7 +421,10 @@ static int merge_list(enum form form, struct bl_shape shape, struct json_object 
 
 			r = bl_shape_item_keys(shape, item, &keys);
 			if (r == -EINVAL || r == -ENOENT)
-				return complain(shape, i, err);
+				return complain(&(struct part){.form = form,
+							       .shape = shape,
+							       .index = i + 1},
+						err);
 		}
 		if (r == 0)
 			r = merge_item(form, shape, list, item, &index, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/body.h"
+#include "api/proto_body.h"
 #include "api/service_update.h"
 #include "base/cleanup.h"
 
@@ -145,5 +146,53 @@ Test(body, fields_that_go_with_the_type_of_a_service_follow_it)
 		json_object_put(old);
 		json_object_put(now);
 		json_object_put(expected);
+	}
+}
+
+/* A Namespace whose name is the text. */
+static size_t write_protobuf(const char *text, size_t len, char buffer[static 64])
+{
+	static const char head[] = "k8s\0\x0a\x0f\x0a\x02v1\x12\x09Namespace\x12";
+	size_t used = sizeof(head) - 1;
+
+	memcpy(buffer, head, used);
+	buffer[used++] = (char)(len + 4); /* the object */
+	buffer[used++] = 0x0a;
+	buffer[used++] = (char)(len + 2); /* metadata */
+	buffer[used++] = 0x0a;
+	buffer[used++] = (char)len;
+	memcpy(buffer + used, text, len);
+	return used + len;
+}
+
+Test(body, texts_of_protobuf_are_utf8)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{"a", true},
+		{"\xc3\xa4", true},
+		{"\xe2\x80\xa8x", true},
+		{"\xf0\x9f\x98\x80", true},
+		{"\xf4\x8f\xbf\xbf", true},
+		{"\xff", false},
+		{"a\xc3", false},
+		{"\xc0\x80", false},
+		{"\xe0\x80\x80", false},
+		{"\xed\xa0\x80", false},
+		{"\xf4\x90\x80\x80", false},
+		{"\xf0\x9f\x98z", false},
+		{"\x80", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char buffer[64];
+		size_t len = write_protobuf(rows[i].text, strlen(rows[i].text), buffer);
+		struct json_object *json = NULL;
+		int r = bl_body_protobuf(buffer, len, &json, NULL);
+
+		cr_expect_eq(r, rows[i].good ? 0 : -EINVAL, "row %zu gave %d", i, r);
+		json_object_put(json);
 	}
 }

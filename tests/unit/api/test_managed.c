@@ -403,3 +403,76 @@ Test(field_set, sets_of_clients_are_checked_and_written_one_way)
 		json_object_put(json);
 	}
 }
+
+Test(field_set, what_a_file_of_yaml_could_not_hold_is_refused)
+{
+	char step[2048] = "f:", quoted[700] = "f:";
+	struct json_object *deep = json_object_new_object(), *got = NULL;
+	struct bl_err err = {0};
+
+	memset(step + 2, 'x', 990);
+	cr_expect(bl_fields_step_fits(step));
+	memset(step + 2, 'x', 1010);
+	cr_expect_not(bl_fields_step_fits(step));
+	memset(quoted + 2, '"', 600); /* each with a backslash */
+	cr_expect_not(bl_fields_step_fits(quoted));
+	for (size_t i = 0; i < 25; i++) {
+		struct json_object *outer = json_object_new_object();
+
+		json_object_object_add(outer, "f:a", deep);
+		deep = outer;
+		if (i == 20) {
+			cr_assert_eq(bl_fields_read(deep, &got, &err), 0);
+			json_object_put(got);
+		}
+	}
+	cr_expect_eq(bl_fields_read(deep, &got, &err), -EINVAL);
+	cr_expect(strstr(err.text, "nested deeper"));
+	json_object_put(deep);
+	deep = json_object_new_object();
+	json_object_object_add(deep, step, json_object_new_object());
+	cr_expect_eq(bl_fields_read(deep, &got, &err), -EINVAL);
+	cr_expect(strstr(err.text, "too long"));
+	json_object_put(deep);
+}
+
+Test(managed, of_an_entry_only_its_own_members_are_kept)
+{
+	struct json_object *list = parse(
+		"[{'manager':'m','operation':'Update','apiVersion':'v1','fieldsType':'FieldsV1',"
+		"'fieldsV1':{'f:spec':{}},'other':{'a':[[[[1]]]]},'subresource':'status'}]");
+	struct json_object *got = NULL;
+
+	cr_assert_eq(bl_managed_read(list, &got, NULL), 0);
+	cr_expect_str_eq(json_object_to_json_string_ext(got, JSON_C_TO_STRING_PLAIN),
+			 "[{\"manager\":\"m\",\"operation\":\"Update\",\"apiVersion\":\"v1\","
+			 "\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{}},"
+			 "\"subresource\":\"status\"}]");
+	json_object_put(list);
+	json_object_put(got);
+}
+
+Test(managed, too_long_a_name_of_a_field_is_told_wherever_it_stands)
+{
+	static const char *const rows[][2] = {
+		{"{'metadata':{'name':'a'},'", "':1}"},
+		{"{'metadata':{'name':'a'},'spec':{'", "':1}}"},
+		{"{'metadata':{'name':'a','annotations':{'", "':'1'}}}"},
+		{"{'metadata':{'name':'a'},'spec':{'ports':[{'port':80,'protocol':'TCP','",
+		 "':1}]}}"},
+	};
+	char name[1101];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world world = {0};
+		char text[1400];
+
+		(void)snprintf(text, sizeof(text), "%s%s%s", rows[i][0], name, rows[i][1]);
+		cr_expect_eq(apply(&world, "a", text, false), -EINVAL, "row %zu", i);
+		cr_expect(strstr(world.err.text, "is too long"), "%s", world.err.text);
+		json_object_put(world.object);
+		json_object_put(world.managers);
+	}
+}
