@@ -115,6 +115,17 @@ static int find(struct packet_setup *setup, const char *bpffs, struct bl_err *er
 		       : 0;
 }
 
+static int parse_kind(const char *word, enum packet_kind *ret, struct bl_err *err)
+{
+	for (enum packet_kind kind = 0; kind < PACKET_KIND_COUNT; kind++) {
+		if (strcmp(word, packet_kind_names[kind]) == 0) {
+			*ret = kind;
+			return 0;
+		}
+	}
+	return bl_err_set(err, -EINVAL, "expected snat, dsr or local, got '%s'", word);
+}
+
 int packet_setup_open(struct packet_setup *setup, char **argv, struct bl_err *err)
 {
 	struct bl_datapath_config config;
@@ -125,10 +136,8 @@ int packet_setup_open(struct packet_setup *setup, char **argv, struct bl_err *er
 	if (r == 0 && setup->services.services & (setup->services.services - 1))
 		r = bl_err_set(err, -EINVAL,
 			       "expected a number of services that is a power of two");
-	while (r == 0 && strcmp(argv[9], packet_kind_names[setup->kind]) != 0)
-		if (++setup->kind == PACKET_KIND_COUNT)
-			r = bl_err_set(err, -EINVAL, "expected snat, dsr or local, got '%s'",
-				       argv[9]);
+	if (r == 0)
+		r = parse_kind(argv[9], &setup->kind, err);
 	bl_datapath_config_init(&config);
 	config.cgroup = argv[1];
 	config.bpffs = argv[2];

@@ -9,6 +9,10 @@ TestSuite(packet_dsr, .init = packet_up, .fini = packet_down);
 static const enum who one_remote[] = {REMOTE_POD};
 static const enum who one_local[] = {LOCAL_POD};
 
+/* The frame that arrive() made last. */
+static uint8_t wrapped_frame[FRAME_MAX];
+static size_t wrapped_frame_len;
+
 static uint32_t head_len(void)
 {
 	return setting->family == 4 ? 20 : 40;
@@ -185,4 +189,144 @@ static void not_ours(void)
 Test(packet_dsr, what_is_wrapped_for_nobody_here_is_left_alone)
 {
 	everywhere(not_ours);
+}
+
+/* A client's packet as it arrives inside another one. */
+static void arrive(const struct frame *frame, struct outcome *out)
+{
+	uint8_t inner[FRAME_MAX], data[FRAME_MAX];
+	size_t len = frame_make(inner, setting->family, setting->protocol, frame);
+
+	len = frame_wrap(data, setting->family, FAR_NODE, LOCAL_POD, inner, len);
+	packet_run(setting->hook, data, len, out);
+	wrapped_frame_len = len;
+	memcpy(wrapped_frame, data, len);
+}
+
+static void unreachable(void)
+{
+	const struct frame frame = {CLIENT, 5000, CLUSTER_IP, SERVICE_PORT, .flags = SYN};
+	uint32_t backend, service;
+	struct outcome out;
+
+	service = packet_serve(CLUSTER_IP, SERVICE_PORT, BL_FRONTEND_F_INTERNAL_ONLY, one_local, 1,
+			       &backend);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	arrive(&frame, &out);
+	assert_unchanged(&out, wrapped_frame, wrapped_frame_len, "a ClusterIP");
+	cr_assert_eq(packet_reason(BL_REASON_DSR_UNKNOWN), 1);
+}
+
+Test(packet_dsr, encapsulated_packet_reaches_no_cluster_ip)
+{
+	everywhere(unreachable);
+}
+
+static void admitted(void)
+{
+	struct frame frame = {STRANGER, 5000, VIP, SERVICE_PORT, .flags = SYN};
+	uint32_t backend, service;
+	struct outcome out;
+
+	service = packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR | BL_FRONTEND_F_SOURCE_RANGES,
+			       one_local, 1, &backend);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	packet_admit(service, address_of(CLIENT, setting->family), setting->family == 4 ? 32 : 128);
+	arrive(&frame, &out);
+	assert_unchanged(&out, wrapped_frame, wrapped_frame_len, "a client that is not admitted");
+	frame.from = CLIENT;
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "one that is");
+}
+
+Test(packet_dsr, source_ranges_hold_for_encapsulated_packets_too)
+{
+	everywhere(admitted);
+}
+
+static void collides(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+	struct frame answer = {LOCAL_POD, POD_PORT, CLIENT, 5000, .flags = SYN | ACK};
+	struct bl_frontend same = {0};
+	uint32_t backend;
+	struct outcome out;
+
+	same.service_id =
+		packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_local, 1, &backend);
+	same.flags = BL_FRONTEND_F_DSR;
+	same.external = packet_slots(&backend, 1);
+	packet_frontend(OTHER_VIP, SERVICE_PORT, &same);
+	packet_dsr_backend(LOCAL_POD, same.service_id, backend);
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "the first connection");
+	frame.to = OTHER_VIP;
+	arrive(&frame, &out);
+	cr_assert_eq(out.verdict, DROPPED, "%s", setting->name);
+	cr_assert_eq(packet_reason(BL_REASON_FLOW_COLLIDES), 1);
+	packet_leave(&answer, &out);
+	assert_ends(&out, VIP, SERVICE_PORT, CLIENT, 5000, "the first connection's answer");
+}
+
+Test(packet_dsr, case_95_second_connection_of_a_client_port_is_refused_and_counted)
+{
+	everywhere(collides);
+}
+
+static void confirmed_there(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+	struct frame answer = {LOCAL_POD, POD_PORT,           CLIENT,
+			       5000,      .flags = SYN | ACK, .sequence = 90000};
+	bool is_tcp = setting->protocol == IPPROTO_TCP;
+	uint32_t backend, service;
+	struct outcome out;
+
+	service = packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_local, 1, &backend);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	arrive(&frame, &out);
+	packet_leave(&answer, &out);
+	cr_assert_eq(packet_established_count(), 0);
+	frame.flags = ACK;
+	frame.acknowledged = 1;
+	if (is_tcp) {
+		arrive(&frame, &out);
+		cr_assert_eq(packet_established_count(), 0, "%s: guessed", setting->name);
+	}
+	frame.acknowledged = 90001;
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "the confirmation");
+	cr_assert_eq(packet_established_count(), 1);
+	cr_assert_eq(packet_flow_count(), 1);
+	packet_leave(&answer, &out);
+	assert_ends(&out, VIP, SERVICE_PORT, CLIENT, 5000, "an answer after it");
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "a packet after it");
+}
+
+Test(packet_dsr, pods_node_holds_a_flow_established_once_its_client_acknowledged_an_answer)
+{
+	everywhere(confirmed_there);
+}
+
+static void confirmed_here(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_remote, 1, NULL);
+	packet_send(&frame, &out);
+	cr_assert_eq(packet_established_count(), 0);
+	frame.flags = ACK;
+	for (int i = 0; i < 2; i++) {
+		packet_send(&frame, &out);
+		assert_ends(&out, NODE_INNER, 0, REMOTE_POD, 0, "the outer packet");
+		cr_assert_eq(packet_established_count(), 1);
+		cr_assert_eq(packet_flow_count(), 1);
+	}
+}
+
+Test(packet_dsr, first_node_believes_a_client_that_goes_on)
+{
+	everywhere(confirmed_here);
 }
