@@ -279,6 +279,32 @@ Test(managed, applying_the_same_again_changes_not_even_the_time)
 	world_done(&world);
 }
 
+Test(managed, defaults_that_a_configuration_leaves_out_are_no_change)
+{
+	const struct bl_manager other = {.name = "other", .time = "t"};
+	const struct bl_manager me = {.name = "me", .time = "t", .applies = true};
+	struct json_object *live = parse(
+		"{'apiVersion':'v1','kind':'Endpoints','metadata':{'name':'a','namespace':'b'},"
+		"'subsets':[{'addresses':[{'ip':'192.0.2.1'}],'ports':[{'port':80,'protocol':'TCP'}"
+		"]}]}");
+	struct json_object *config = parse(
+		"{'apiVersion':'v1','kind':'Endpoints','metadata':{'name':'a','namespace':'b'},"
+		"'subsets':[{'addresses':[{'ip':'192.0.2.1'}],'ports':[{'port':80}]}]}");
+	struct json_object *entries = NULL;
+	struct bl_applied applied = {0};
+	struct bl_err err = {0};
+
+	cr_assert_eq(bl_managed_update(BL_KIND_ENDPOINTS, NULL, live, NULL, &other, &entries), 0);
+	cr_assert_eq(bl_managed_apply(BL_KIND_ENDPOINTS, live, config, entries, &me, false,
+				      &applied, &err),
+		     0, "%s", err.text);
+	cr_expect_eq(json_object_array_length(applied.managers), 2);
+	bl_applied_done(&applied);
+	json_object_put(live);
+	json_object_put(config);
+	json_object_put(entries);
+}
+
 Test(managed, items_that_cannot_be_told_apart_are_refused)
 {
 	struct world world = {0};
