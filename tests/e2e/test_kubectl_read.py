@@ -100,15 +100,14 @@ def test_a_long_list_comes_in_pieces(kubectl):
 
 
 def test_a_watch_shows_what_there_is_and_what_changes(kubectl, tmp_path):
-    outputs = {}
     for name, options in (("all", ("-w",)), ("changes", ("--watch-only",)),
                           ("events", ("-w", "--output-watch-events"))):
-        outputs[name] = open(tmp_path / name, "w+", encoding="utf-8")
-        kubectl.start("get", "svc", *options, stdout=outputs[name])
+        with open(tmp_path / name, "wb") as output:
+            kubectl.start("get", "svc", *options, stdout=output)
 
     def seen(name):
-        outputs[name].seek(0)
-        return [line.split() for line in outputs[name].read().splitlines()]
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        return [line.split() for line in text.splitlines()]
 
     system.wait_until(lambda: len(seen("all")) == 2 and len(seen("events")) == 2, 10, 0.05,
                       "the first lines")
@@ -122,8 +121,6 @@ def test_a_watch_shows_what_there_is_and_what_changes(kubectl, tmp_path):
     assert seen("changes")[0][0] == "NAME" and seen("changes")[1][0] == "new"
     told = [row[:2] for row in seen("events")]
     assert told[:2] == [["EVENT", "NAME"], ["ADDED", "web"]] and ["ADDED", "new"] in told
-    for output in outputs.values():
-        output.close()
 
 
 def test_describe_shows_endpoints_ports_and_pods(kubectl):
@@ -176,8 +173,8 @@ def test_probes_are_seen_as_conditions_and_events(one_node, kubectl_program, tmp
     kubectl = Kubectl(*kubectl_program, node)
     good = node.add_pod("good", publish=False)
     bad = node.add_pod("bad", publish=False)
-    told = open(tmp_path / "told", "w+", encoding="utf-8")
-    kubectl.start("get", "events", "-w", stdout=told)
+    with open(tmp_path / "told", "wb") as told:
+        kubectl.start("get", "events", "-w", stdout=told)
     good.publish(probe={"httpGet": {"port": 8080}, "periodSeconds": 1})
     bad.publish(probe={"tcpSocket": {"port": 1}, "periodSeconds": 1})
     kubectl("wait", "--for=condition=Ready", "pod/good", "--timeout=20s")
@@ -196,12 +193,10 @@ def test_probes_are_seen_as_conditions_and_events(one_node, kubectl_program, tmp
     assert "pod/good" in normal and "pod/bad" not in normal
 
     def watched():
-        told.seek(0)
-        return told.read()
+        return (tmp_path / "told").read_text(encoding="utf-8")
 
     system.wait_until(lambda: "pod/good" in watched() and "pod/bad" in watched(), 10, 0.1,
                       "the watch to show events as they come")
-    told.close()
 
 
 def test_what_needs_containers_or_users_is_refused_in_words(kubectl):
