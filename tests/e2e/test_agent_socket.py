@@ -415,6 +415,22 @@ def test_watch_ends_after_its_time_and_at_the_end_of_the_agent(agent):
     assert not os.path.exists(agent.socket)
 
 
+def test_a_patch_makes_no_other_kind_of_an_object(agent):
+    agent.start()
+    agent.post(SERVICES, service("web"))
+    endpoints = SERVICES.replace("services", "endpoints")
+    subsets = [{"addresses": [{"ip": "10.1.0.1"}], "ports": [{"port": 80}]}]
+    assert agent.post(endpoints, {"apiVersion": "v1", "kind": "Endpoints", "subsets": subsets,
+                                  "metadata": {"name": "web"}})[0] == 201
+    before = agent.get(endpoints + "/web")
+    patch = {"kind": "Endpoints", "metadata": {"uid": None, "resourceVersion": None}}
+    for kind in ("merge", "strategic-merge"):
+        status, answer = agent.call("PATCH", SERVICES + "/web", patch,
+                                    f"application/{kind}-patch+json")
+        assert status == 400 and "expected 'Service'" in answer["message"]
+    assert agent.get(endpoints + "/web") == before
+
+
 def test_too_many_watches_are_refused_and_a_closed_one_makes_room(agent):
     agent.start()
     watches = [Watch(agent, SERVICES + "?watch=1") for _ in range(64)]

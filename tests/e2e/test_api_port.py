@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from test_agent_socket import SERVICES, Agent, service
+from test_agent_socket import SERVICES, Agent, service, wait_until
 
 
 @pytest.fixture
@@ -92,3 +92,17 @@ def test_a_port_for_health_serves_everybody_and_nothing_else(agent):
         assert status == 404 and "this port serves /livez" in answer, path
     nameless = run(agent, "--health-listen", "127.0.0.1")
     assert nameless.returncode == 2 and "names no port" in nameless.stderr
+
+
+def test_a_watch_of_a_connection_that_was_closed_makes_room(agent):
+    port = free_port()
+    agent.start("--api-listen", f"127.0.0.1:{port}")
+    version = agent.get(SERVICES)[1]["metadata"]["resourceVersion"]
+
+    def watch():
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+            raw.sendall(f"GET {SERVICES}?watch=1&resourceVersion={version} HTTP/1.1\r\n"
+                        "Host: localhost\r\n\r\n".encode())
+            return raw.recv(64).split()[1] == b"200"
+    for _ in range(200):  # more than there may be at a time
+        wait_until(watch)

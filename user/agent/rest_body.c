@@ -130,7 +130,7 @@ struct bl_manager bl_rest_manager(const struct bl_rest_write *write)
 }
 
 /* Another kind is told before what is wrong with it as such. */
-static bool check_kind(struct bl_rest_write *write, struct json_object *json)
+bool bl_rest_check_kind(struct bl_rest_write *write, struct json_object *json)
 {
 	const struct bl_kind_info *info = bl_kind_info(write->target.kind);
 	struct json_object *kind = NULL, *version = NULL;
@@ -208,7 +208,7 @@ struct json_object *bl_rest_read_body(struct bl_rest_write *write)
 			      err.text[0] ? err.text : "no memory for the body");
 		return NULL;
 	}
-	if (!check_kind(write, json) || (!yaml && !protobuf && !check_duplicates(write))) {
+	if (!bl_rest_check_kind(write, json) || (!yaml && !protobuf && !check_duplicates(write))) {
 		json_object_put(json);
 		return NULL;
 	}

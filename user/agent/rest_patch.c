@@ -66,7 +66,7 @@ static void patch_object(struct bl_rest_write *write, bool is_list, patch_fn *pa
 		r = bl_err_set(&err, -EINVAL, "what the patch leaves is no object");
 	if (r < 0)
 		answer_patch(write, r, &err);
-	else
+	else if (bl_rest_check_kind(write, result)) /* a patch makes nothing else of an object */
 		bl_rest_put(write, TAKE_PTR(result), NULL);
 }
 

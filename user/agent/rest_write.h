@@ -44,6 +44,8 @@ struct bl_manager bl_rest_manager(const struct bl_rest_write *write);
 
 /* The object of the body as a tree. NULL: answered. The caller owns it. */
 struct json_object *bl_rest_read_body(struct bl_rest_write *write);
+/* Is it of the kind and version that the path names? False: answered. */
+bool bl_rest_check_kind(struct bl_rest_write *write, struct json_object *json);
 bool bl_rest_has_type(const struct bl_request *request, const char *type);
 
 /*

@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "agent/deadlines.h"
 #include "agent/listen.h"
@@ -213,7 +214,10 @@ static int watch_hangup(struct stream *stream)
 
 	if (fd < 0)
 		return -EBADF;
-	r = sd_event_add_io(stream->server->loop, &stream->hangup, fd, 0, on_hangup, stream);
+	/* A closed TCP connection is no hangup before both sides are: the first word of it is that
+	 * nothing comes any more. */
+	r = sd_event_add_io(stream->server->loop, &stream->hangup, fd, EPOLLRDHUP, on_hangup,
+			    stream);
 	if (r < 0)
 		(void)close(fd);
 	else

@@ -58,6 +58,7 @@ struct bl_kube_call *bl_kube_call_cancel(struct bl_kube_call *call)
 	if (!call->client->in_curl)
 		return call_free(call);
 	call->state = BL_KUBE_DEAD;
+	call->timer = sd_event_source_disable_unref(call->timer); /* may be due already */
 	kick(call->client);
 	return NULL;
 }
@@ -335,6 +336,13 @@ int bl_kube_client_new(sd_event *loop, const struct bl_kube_config *config,
 
 	if (!client)
 		return bl_err_set(err, -ENOMEM, "no memory for a client");
+	/* Whatever the address comes from: a file, the environment or an option. */
+	if ((config->token.text || config->token.file || config->exec.command) &&
+	    !bl_kube_config_is_private(config))
+		return bl_err_set(err, -EINVAL,
+				  "server '%s': a token is not sent without TLS; expected a URL of "
+				  "https",
+				  config->server);
 	client->loop = sd_event_ref(loop);
 	r = bl_kube_config_copy(config, &client->config);
 	if (r == 0)

@@ -426,3 +426,32 @@ Test(kube_client, a_body_is_sent_with_its_type)
 		fault_server_stop(server);
 	}
 }
+
+Test(kube_client, a_token_goes_nowhere_without_tls)
+{
+	static const struct {
+		const char *server;
+		int code;
+	} rows[] = {
+		{"http://192.0.2.1:6443", -EINVAL},
+		{"http://example.org", -EINVAL},
+		{"http://127.0.0.1:1", 0},
+		{"https://192.0.2.1:6443", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct bl_kube_config config = {.server = strdup(rows[i].server)};
+		struct bl_kube_client *client = NULL;
+		sd_event *loop = NULL;
+		struct bl_err err = {0};
+
+		set_secret(&config.token, "secret");
+		cr_assert_geq(sd_event_new(&loop), 0);
+		cr_expect_eq(bl_kube_client_new(loop, &config, &client, &err), rows[i].code,
+			     "%s: %s", rows[i].server, err.text);
+		cr_expect_eq(rows[i].code < 0, strstr(err.text, "not sent without TLS") != NULL);
+		(void)bl_kube_client_free(client);
+		bl_kube_config_done(&config);
+		sd_event_unref(loop);
+	}
+}
