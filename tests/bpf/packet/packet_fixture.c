@@ -31,30 +31,34 @@ uint32_t uplink_inner;
 
 static uint32_t last_service, last_backend, last_slot, last_maglev;
 
-static const char *const network[] = {
-	"echo 1 > /proc/sys/net/ipv4/ip_forward",
-	"echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
-	"ip link set lo up",
-	"ip link add up0 address 02:00:00:00:00:01 type veth peer far0",
-	"ip link add up1 address 02:00:00:00:01:01 type veth peer far1",
-	"for i in up0 up1 far0 far1; do ip link set $i up || exit 1; done",
-	"ip address add 192.0.2.1/24 dev up0",
-	"ip address add 2001:db8:2::1/64 dev up0 nodad",
-	"ip address add 172.16.0.1/24 dev up1",
-	"ip address add fd00:16::1/64 dev up1 nodad",
-	"ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev up0",
-	"ip neighbour add 2001:db8:2::fe lladdr 02:00:00:00:00:fe dev up0",
-	"ip neighbour add 172.16.0.2 lladdr 02:00:00:00:01:02 dev up1",
-	"ip neighbour add fd00:16::2 lladdr 02:00:00:00:01:02 dev up1",
-	"ip route add default via 192.0.2.254",
-	"ip route add default via 2001:db8:2::fe dev up0",
-	"ip route add 10.244.2.0/24 via 172.16.0.2",
-	"ip route add fd00:244:2::/64 via fd00:16::2",
-	"ip route add 10.244.3.0/24 via 172.16.0.2 mtu lock 1300",
-	"ip route add fd00:244:3::/64 via fd00:16::2 mtu lock 1300",
-	"ip route add unreachable 10.99.0.0/16",
-	"ip route add unreachable fd00:99::/64",
-};
+/* By one program: starting one takes long in an emulated guest. */
+static const char network[] = "echo 1 > /proc/sys/net/ipv4/ip_forward && "
+			      "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding && "
+			      "ip -batch - <<'END'\n"
+			      "link set lo up\n"
+			      "link add up0 address 02:00:00:00:00:01 type veth peer far0\n"
+			      "link add up1 address 02:00:00:00:01:01 type veth peer far1\n"
+			      "link set up0 up\n"
+			      "link set up1 up\n"
+			      "link set far0 up\n"
+			      "link set far1 up\n"
+			      "address add 192.0.2.1/24 dev up0\n"
+			      "address add 2001:db8:2::1/64 dev up0 nodad\n"
+			      "address add 172.16.0.1/24 dev up1\n"
+			      "address add fd00:16::1/64 dev up1 nodad\n"
+			      "neighbour add 192.0.2.254 lladdr 02:00:00:00:00:fe dev up0\n"
+			      "neighbour add 2001:db8:2::fe lladdr 02:00:00:00:00:fe dev up0\n"
+			      "neighbour add 172.16.0.2 lladdr 02:00:00:00:01:02 dev up1\n"
+			      "neighbour add fd00:16::2 lladdr 02:00:00:00:01:02 dev up1\n"
+			      "route add default via 192.0.2.254\n"
+			      "route add default via 2001:db8:2::fe dev up0\n"
+			      "route add 10.244.2.0/24 via 172.16.0.2\n"
+			      "route add fd00:244:2::/64 via fd00:16::2\n"
+			      "route add 10.244.3.0/24 via 172.16.0.2 mtu lock 1300\n"
+			      "route add fd00:244:3::/64 via fd00:16::2 mtu lock 1300\n"
+			      "route add unreachable 10.99.0.0/16\n"
+			      "route add unreachable fd00:99::/64\n"
+			      "END\n";
 
 static void command(const char *text)
 {
@@ -64,8 +68,7 @@ static void command(const char *text)
 static void make_network(void)
 {
 	cr_assert_eq(unshare(CLONE_NEWNET), 0);
-	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
-		command(network[i]);
+	command(network);
 	uplink = if_nametoindex("up0");
 	uplink_inner = if_nametoindex("up1");
 	cr_assert(uplink && uplink_inner);
