@@ -249,16 +249,44 @@ static void check_full(struct kubernetes *kubernetes)
 	deliver(kubernetes, true);
 }
 
-/* A list is complete: what is in force and was not in it is gone. */
+/* The label of an object with a problem that the list did not have. False: there is none. */
+static bool find_gone_refused(const struct follower *follower, char label[static 400])
+{
+	const char *singular = bl_kind_info(follower->kind)->singular;
+	size_t cursor = 0, len, start = strlen(singular) + 2;
+	const void *key;
+
+	while (bl_map_next(follower->kubernetes->refused, &cursor, &key, &len, NULL)) {
+		char names[400], *slash;
+
+		if (len <= start || len >= sizeof(names) || memcmp(key, singular, start - 2) != 0 ||
+		    memcmp((const char *)key + start - 2, " '", 2) != 0)
+			continue;
+		(void)snprintf(label, 400, "%.*s", (int)len, (const char *)key);
+		(void)snprintf(names, sizeof(names), "%.*s", (int)(len - start - 1), label + start);
+		slash = strchr(names, '/');
+		if (slash)
+			*slash = '\0';
+		if (!bl_reflector_saw(follower->reflector, slash ? names : NULL,
+				      slash ? slash + 1 : names))
+			return true;
+	}
+	return false;
+}
+
+/* A list is complete: what is in force and was not in it is gone, as is what was refused. */
 static void on_complete(void *userdata)
 {
 	struct follower *follower = userdata;
 	struct kubernetes *kubernetes = follower->kubernetes;
 	struct bl_source *source = &kubernetes->source;
 	_cleanup_free_ const struct bl_object **items = NULL;
+	char label[400];
 	size_t count = 0;
 
 	deliver(kubernetes, false);
+	while (find_gone_refused(follower, label) && bl_map_remove_str(kubernetes->refused, label))
+		report(kubernetes, label, BL_SEVERITY_ERROR, NULL);
 	if (source->handler.in_force(source, follower->kind, &items, &count,
 				     source->handler.userdata) < 0)
 		count = 0; /* no memory: what is gone stays until the next list */

@@ -295,3 +295,34 @@ Test(source_kubernetes, a_rescan_lists_again_and_takes_out_what_is_gone, .timeou
 	cr_expect(has(&play, BL_KIND_SERVICE, "shop", "clusterip"));
 	finish(&play);
 }
+
+static bool is_refused(const struct play *play)
+{
+	return strstr(reports(play), "service 'shop/bad': ");
+}
+
+static bool is_well_again(const struct play *play)
+{
+	return strstr(reports(play), "service 'shop/bad': ok;");
+}
+
+Test(source_kubernetes, what_was_refused_is_no_problem_any_more_when_a_list_is_without_it,
+     .timeout = 60)
+{
+	struct play play;
+
+	begin(&play, 0,
+	      "{'path':'/api/v1/"
+	      "services','query':{'limit':'500'},'answer':{'body':'{\\\"metadata\\\":"
+	      "{\\\"resourceVersion\\\":\\\"5\\\"},\\\"items\\\":[{\\\"metadata\\\":{\\\"name\\\":"
+	      "\\\"bad\\\",\\\"namespace\\\":\\\"shop\\\"},\\\"spec\\\":{\\\"ports\\\":7}}]}'}},",
+	      "", "");
+	cr_assert(wait_for(&play, is_refused, 3000), "%s", reports(&play));
+	cr_assert(wait_for(&play, is_full, 3000), "%s", reports(&play));
+	cr_expect_eq(bl_source_info(play.source).problems, 1);
+	rules(&play, "", "", "");
+	bl_source_rescan(play.source);
+	cr_assert(wait_for(&play, is_well_again, 8000), "%s", reports(&play));
+	cr_expect_eq(bl_source_info(play.source).problems, 0);
+	finish(&play);
+}
