@@ -154,6 +154,8 @@ static int node_of(struct bl_shape shape, struct json_object *json, bool self, b
 		struct json_object *child = NULL;
 		int r = step_of(form, shape, part.name, part.value, &step);
 
+		if (r == -EINVAL && all) /* of what is there, nobody can own this */
+			continue;
 		if (r == -EINVAL)
 			return complain(&part, err);
 		if (r == 0)

@@ -502,3 +502,17 @@ Test(managed, too_long_a_name_of_a_field_is_told_wherever_it_stands)
 		json_object_put(world.managers);
 	}
 }
+
+Test(managed, an_item_without_its_keys_belongs_to_nobody_and_stops_no_write)
+{
+	struct world world = {0};
+
+	update(&world, "m",
+	       "{'metadata':{'name':'a'},'spec':{'ports':[{'name':'x'},{'port':80}],'type':'x'}}");
+	cr_expect(fields_of(&world, "m"));
+	cr_expect_null(strstr(json_object_to_json_string(world.managers), "\"x\\\""));
+	cr_expect(strstr(json_object_to_json_string(world.managers), "\\\"port\\\":80"));
+	cr_expect(strstr(json_object_to_json_string(world.managers), "f:type"));
+	json_object_put(world.object);
+	json_object_put(world.managers);
+}
