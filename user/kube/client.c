@@ -143,6 +143,7 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	struct bl_kube_client *client = call->client;
 	struct bl_kube_outcome outcome = {.error = -ETIMEDOUT};
 	uint64_t now = bl_kube_now_us(client);
+	uint64_t half = call->active_us + (now - call->active_us) / 2;
 	bool late = now >= call->deadline_us;
 	char text[BL_KUBE_TEXT], time_text[32];
 
@@ -153,10 +154,10 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 		return 0;
 	}
 	/* On a connection that carries others, only a stream is silent as long as they get their
-	 * bytes. When nobody gets any, what is open may be half-open: nothing of it is used again,
-	 * but for what was opened late in this time. */
-	if (call->state == BL_KUBE_RUNNING && client->received_us <= call->active_us)
-		bl_kube_shut_sockets(client, call->active_us + (now - call->active_us) / 2);
+	 * bytes. When nobody got any for the second half of this time, what is open may be
+	 * half-open: nothing of it is used again, but for what was opened in that half. */
+	if (call->state == BL_KUBE_RUNNING && client->received_us <= half)
+		bl_kube_shut_sockets(client, half);
 	if (late)
 		(void)snprintf(text, sizeof(text), "not done within %s",
 			       span(call->total_ms, time_text));
