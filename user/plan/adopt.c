@@ -150,6 +150,8 @@ static void adopt_frontend(struct bl_adoption *adoption, const struct bl_fronten
 		address->frontend.value.flags = BL_FRONTEND_F_VIRTUAL;
 		plan->mapped[family]++;
 	}
+	if (bl_frontend_is_live(&frontend->value))
+		address->live_users++;
 	(void)bl_plan_filter_add(plan, address);
 	adoption->records[frontend->value.service_id]->frontend_count++;
 	bl_adopt_claim(&adoption->slots, adoption->rows->slot_count, plan->limits.slots,
@@ -158,6 +160,23 @@ static void adopt_frontend(struct bl_adoption *adoption, const struct bl_fronten
 		       frontend->value.service_id, frontend->value.external);
 	bl_adopt_claim(&adoption->tables, adoption->rows->maglev_count, plan->limits.maglev,
 		       frontend->value.service_id, frontend->value.maglev);
+}
+
+/* As the map has them, which need not be as they should be. */
+static void adopt_addresses(struct bl_adoption *adoption)
+{
+	const struct bl_plan_rows *rows = adoption->rows;
+	struct bl_table *table = &adoption->plan->frontends;
+
+	for (size_t i = 0; i < rows->frontend_count; i++) {
+		const struct bl_frontend_row *is = &rows->frontends[i];
+		int64_t row = is->key.port == 0 && is->key.protocol == 0
+				      ? bl_table_find(table, is->family, &is->key)
+				      : -1;
+
+		if (row >= 0 && table->rows[row].virtual_users > 0)
+			table->rows[row].frontend.value.external = is->value.external;
+	}
 }
 
 static int adopt_frontends(struct bl_adoption *adoption)
@@ -179,6 +198,7 @@ static int adopt_frontends(struct bl_adoption *adoption)
 			return r;
 		adopt_frontend(adoption, frontend);
 	}
+	adopt_addresses(adoption);
 	return 0;
 }
 

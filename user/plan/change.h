@@ -82,6 +82,8 @@ void bl_change_open_outside(struct bl_service_change *change);
 void bl_change_close_outside(struct bl_service_change *change);
 /* commit.c: what is there from now on, written before anything goes. */
 void bl_change_commit(struct bl_service_change *change);
+/* The entry of an address that is virtual for some frontend. */
+void bl_change_set_address(struct bl_service_change *change, struct bl_table_row *address);
 /* retire.c: what is there no longer. */
 const struct bl_port_record *bl_change_find_new_port(const struct bl_service_change *change,
 						     uint32_t service_id);

@@ -230,25 +230,43 @@ static void set_row(struct bl_service_change *change, struct bl_table_row *row,
 	bl_delta_add_frontend(change->delta, BL_OP_SET_FRONTEND, &row->frontend);
 }
 
+void bl_change_set_address(struct bl_service_change *change, struct bl_table_row *address)
+{
+	const struct bl_frontend value = {
+		.flags = BL_FRONTEND_F_VIRTUAL,
+		.external.count = address->live_users > 0,
+	};
+
+	if (address->frontend.value.flags == 0)
+		change->plan->mapped[bl_family_index(address->frontend.family)]++;
+	set_row(change, address, &value);
+}
+
+/* Addresses come after all of their frontends, so that none is said to be dead in between. */
 static void set_frontends(struct bl_service_change *change)
 {
-	const struct bl_frontend address_value = {.flags = BL_FRONTEND_F_VIRTUAL};
 	struct bl_plan *plan = change->plan;
 
 	for (size_t i = 0; i < change->frontend_count; i++) {
 		const struct bl_frontend_change *frontend = &change->frontends[i];
 		struct bl_frontend_id id = bl_frontend_id_address(&frontend->id);
 		struct bl_frontend value = frontend_value(change, frontend);
+		struct bl_table_row *row = bl_change_find_row(plan, &frontend->id);
+		bool was_live = bl_frontend_is_live(&row->frontend.value);
+
+		set_row(change, row, &value);
+		if (bl_frontend_is_live(&value) != was_live)
+			bl_change_find_row(plan, &id)->live_users += was_live ? -1u : 1u;
+	}
+	for (size_t i = 0; i < change->frontend_count; i++) {
+		struct bl_frontend_id id = bl_frontend_id_address(&change->frontends[i].id);
 		struct bl_table_row *address = bl_change_find_row(plan, &id);
 
-		set_row(change, bl_change_find_row(plan, &frontend->id), &value);
-		if (address->virtual_users == 0)
-			continue;
-		if (address->frontend.value.flags == 0)
-			plan->mapped[bl_family_index(id.family)]++;
-		set_row(change, address, &address_value);
+		if (address->virtual_users > 0)
+			bl_change_set_address(change, address);
 	}
 }
+
 void bl_change_commit(struct bl_service_change *change)
 {
 	set_backends(change);

@@ -13,8 +13,12 @@ static void delete_address(struct bl_service_change *change, const struct bl_fro
 {
 	struct bl_table_row *address = bl_change_find_row(change->plan, id);
 
-	if (!address || address->virtual_users > 0 || address->frontend.value.flags == 0)
+	if (!address || address->frontend.value.flags == 0)
 		return;
+	if (address->virtual_users > 0) {
+		bl_change_set_address(change, address);
+		return;
+	}
 	bl_delta_add_frontend(change->delta, BL_OP_DELETE_FRONTEND, &address->frontend);
 	address->frontend.value = (struct bl_frontend){0};
 	change->plan->mapped[bl_family_index(id->family)]--;
@@ -31,6 +35,8 @@ static void delete_frontend(struct bl_service_change *change, const struct bl_fr
 	address->users--;
 	if (row->frontend.value.flags & BL_FRONTEND_F_VIRTUAL)
 		address->virtual_users--;
+	if (bl_frontend_is_live(&row->frontend.value))
+		address->live_users--;
 	plan->mapped[bl_family_index(id->family)]--;
 	bl_table_remove(&plan->frontends, (uint32_t)(row - plan->frontends.rows));
 }

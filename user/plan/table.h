@@ -15,8 +15,16 @@ struct bl_table_row {
 	struct bl_frontend_row frontend;
 	uint32_t users;         /* of an address: frontends that have it */
 	uint32_t virtual_users; /* those of them for which it is virtual */
+	uint32_t live_users;    /* those of these with backends for clients outside */
 	uint8_t filtered;       /* enum bl_filter_kind: filters that count the address */
 };
+
+/* Does a client outside find a backend at this virtual address and port? */
+static inline bool bl_frontend_is_live(const struct bl_frontend *value)
+{
+	return value->flags & BL_FRONTEND_F_VIRTUAL &&
+	       !(value->flags & BL_FRONTEND_F_INTERNAL_ONLY) && value->external.count > 0;
+}
 
 struct bl_table {
 	struct bl_table_row *rows;
