@@ -368,7 +368,7 @@ def part_fuzz(board):
     if not targets:
         board.add("fuzz", 0, 1, "no fuzz target was built")
     for target in targets:
-        run_fuzz_target(board, target, int(os.environ.get("BEELINE_FUZZ_SECONDS", "60")))
+        run_fuzz_target(board, target, int(os.environ.get("BEELINE_FUZZ_SECONDS", "20")))
 
 
 def part_tidy(board, nice=0):
@@ -396,7 +396,7 @@ PARTS = {
     "lint": "layers, style, clang-format",
     "e2e": "several nodes with the real agent and real clients (root)",
     "san": "unit and bpf tests with the address and undefined-behaviour sanitizers (root)",
-    "fuzz": "libFuzzer, BEELINE_FUZZ_SECONDS (60) each",
+    "fuzz": "libFuzzer, BEELINE_FUZZ_SECONDS (20) each",
     "tidy": "clang-tidy",
 }
 NEED_ROOT = {"bpf", "vm", "e2e", "san"}
