@@ -162,3 +162,21 @@ def test_entries_of_managers_can_be_handed_over_and_cleared(agent):
                               {"metadata": {"managedFields": [{}]}},
                               content_type="application/merge-patch+json")
     assert code == 200 and "managedFields" not in answer["metadata"], answer
+
+
+def test_managers_of_an_object_are_bounded_by_the_room_that_they_take(agent):
+    agent.start()
+    body = {"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "web", "annotations": {f"k{i}": "v" for i in range(600)}},
+            "spec": {"ports": [{"port": 80, "protocol": "TCP"}]}}
+
+    def apply(manager):
+        return agent.call("PATCH", f"{SERVICES}/web?fieldManager={manager}", body,
+                          content_type="application/apply-patch+yaml")
+
+    assert apply("first")[0] == 201
+    answers = [apply(f"manager-{i}") for i in range(45)]
+    assert [status for status, _ in answers[:20]] == [200] * 20
+    status, answer = answers[-1]
+    assert status == 413 and "managed" in answer["message"]
+    assert apply("first")[0] == 200, "who has fields already may go on"

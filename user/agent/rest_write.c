@@ -16,6 +16,8 @@ BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 #define GENERATED_LENGTH 5u
 #define GENERATED_FROM 58u /* bytes of generateName that are used: 63 less the random ones */
 #define GENERATE_TRIES 8
+#define BOOKS_MAX (256u << 10) /* bytes of managedFields: etcd limits them with the whole object   \
+				*/
 
 static struct json_object *member(struct json_object *json, const char *key)
 {
@@ -326,6 +328,7 @@ static int settle_books(struct bl_rest_write *write, struct bl_object *object,
 	_cleanup_(json_object_put) struct json_object *entries = json_object_get(managers);
 	const struct bl_manager who = bl_rest_manager(write);
 	const struct bl_meta *old = write->old ? &write->old->meta : NULL;
+	const char *text;
 	int r = 0;
 
 	object->meta.generation = old ? old->generation : 1;
@@ -336,11 +339,29 @@ static int settle_books(struct bl_rest_write *write, struct bl_object *object,
 				      &entries);
 	if (r < 0 || !entries)
 		return r;
-	object->meta.managed_fields = bl_arena_strdup(
-		object->arena,
-		json_object_to_json_string_ext(entries, JSON_C_TO_STRING_PLAIN |
-								JSON_C_TO_STRING_NOSLASHESCAPE));
+	text = json_object_to_json_string_ext(entries, JSON_C_TO_STRING_PLAIN |
+							       JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) > BOOKS_MAX)
+		return -E2BIG;
+	object->meta.managed_fields = bl_arena_strdup(object->arena, text);
 	return object->meta.managed_fields ? 0 : -ENOMEM;
+}
+
+/* Why the object cannot be written. */
+static void refuse_books(struct bl_rest_write *write, int r)
+{
+	if (r == -E2BIG)
+		bl_rest_error(write->reply, 413, &write->target,
+			      "so many managers have fields of the object that saying which takes "
+			      "more than %u KiB; take some out of metadata.managedFields",
+			      BOOKS_MAX >> 10);
+	else if (r == -ENOMEM)
+		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");
+	else
+		bl_rest_error(write->reply, 500, &write->target,
+			      "cannot say whose fields the object has: %s", strerror(-r));
 }
 
 static void answer_written(struct bl_rest_write *write, struct bl_object *object, unsigned int code)
@@ -382,14 +403,18 @@ void bl_rest_put(struct bl_rest_write *write, struct json_object *json,
 	_cleanup_(json_object_put) struct json_object *full = NULL;
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	struct json_object *wanted = json;
+	int r;
 
 	if (prepare(write, &wanted))
 		object = decode(write, wanted);
 	json_object_put(wanted);
 	if (!object)
 		return;
-	if (bl_encode_json(object, &full) < 0 || settle_books(write, object, full, entries) < 0)
-		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");
+	r = bl_encode_json(object, &full);
+	if (r >= 0)
+		r = settle_books(write, object, full, entries);
+	if (r < 0)
+		refuse_books(write, r);
 	else
 		write_object(write, object, full);
 }

@@ -13,7 +13,7 @@
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 #define DEEPEST 64
-#define PAIRS_MAX (16u << 20) /* of items that a merge of two lists may compare */
+#define PAIRS_MAX (1u << 20) /* of items that a merge of two lists may compare */
 #define DELETE_FROM "$deleteFromPrimitiveList/"
 #define SET_ORDER "$setElementOrder/"
 

@@ -13,7 +13,7 @@
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 
 /* Lists longer than this are one value: items are found by looking at all of them. */
-#define ITEMS_MAX 2048u
+#define ITEMS_MAX 512u
 
 enum form {
 	FORM_LEAF,  /* one value */
