@@ -16,8 +16,7 @@ BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
 #define GENERATED_LENGTH 5u
 #define GENERATED_FROM 58u /* bytes of generateName that are used: 63 less the random ones */
 #define GENERATE_TRIES 8
-#define BOOKS_MAX (256u << 10) /* bytes of managedFields: etcd limits them with the whole object   \
-				*/
+#define BOOKS_MAX (256u << 10) /* bytes of managedFields; etcd limits the whole object */
 
 static struct json_object *member(struct json_object *json, const char *key)
 {
