@@ -417,7 +417,9 @@ def test_watch_ends_after_its_time_and_at_the_end_of_the_agent(agent):
 
 def test_a_patch_makes_no_other_kind_of_an_object(agent):
     agent.start()
-    agent.post(SERVICES, service("web"))
+    by_hand = service("web")
+    del by_hand["spec"]["selector"]
+    agent.post(SERVICES, by_hand)
     endpoints = SERVICES.replace("services", "endpoints")
     subsets = [{"addresses": [{"ip": "10.1.0.1"}], "ports": [{"port": 80}]}]
     assert agent.post(endpoints, {"apiVersion": "v1", "kind": "Endpoints", "subsets": subsets,

@@ -7,6 +7,7 @@ fuzzing takes a fixed time however fast the machine is, and a guest has one proc
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -306,18 +307,36 @@ def case_id(case):
     return f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}"
 
 
+def e2e_piles(count):
+    """The files of the end-to-end tests in piles of about as many tests."""
+    folder = os.path.join(build.TREE, "tests", "e2e")
+    weights = {}
+    for name in os.listdir(folder):
+        if name.startswith("test_") and name.endswith(".py"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                weights[f"tests/e2e/{name}"] = file.read().count("\ndef test_")
+    piles = [[] for _ in range(count)]
+    for name in sorted(weights, key=lambda name: (-weights[name], name)):
+        min(piles, key=lambda pile: sum(weights[other] for other in pile)).append(name)
+    return piles
+
+
 def part_e2e(board):
-    passed, failed, names, output = run_pytest(board, ["tests/e2e"])
+    # They wait more than they work, so two share a processor well.
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda pile: run_pytest(board, pile), e2e_piles(2)))
+    names = [name for result in results for name in result[2]]
+    for passed, failed, failures, output in results:
+        board.add("e2e", passed, 0 if failures else failed, output)
     if not names:
-        board.add("e2e", passed, failed, output)
         return
 
     def again():
         passed, failed, _, output = run_pytest(board, names)
         return passed, failed, output
 
-    board.add("e2e", passed, 0)
-    board.postpone("e2e", failed, output, again)
+    board.postpone("e2e", len(names), "\n".join(result[3] for result in results if result[2]),
+                   again)
 
 
 def part_san(board, nice=0):
