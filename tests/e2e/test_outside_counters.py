@@ -49,6 +49,26 @@ def test_connections_are_counted_of_each_service_and_backend(cluster):
     assert not any(row["live"] for row in service(node)["backends"]), "nothing is held"
 
 
+def test_backends_that_went_hide_none_of_those_that_are_there(cluster):
+    first, second = (node.pod for node in cluster.nodes[:2])
+    first.publish(labels=WEB)
+    put_node_port(cluster)
+    node = cluster.nodes[0]
+    for _ in range(3):
+        second.publish(labels=WEB)
+        wait_for(cluster.client, node.addresses[0], ["first", "second"])
+        second.withdraw()
+        wait_for(cluster.client, node.addresses[0], ["first"])
+    first.withdraw()
+    wait_for(cluster.client, node.addresses[0], [REFUSED])
+    first.publish(labels=WEB)
+    wait_for(cluster.client, node.addresses[0], ["first"])
+    rows = service(node)["backends"]
+    ready = {row["address"] for row in rows if row["state"] == "ready"}
+    assert ready == set(first.addresses), rows
+    assert len(rows) > len(ready), "those that went are shown until their ids are used again"
+
+
 def test_refusals_are_counted_and_status_is_readable(cluster):
     put_node_port(cluster)
     node = cluster.nodes[0]

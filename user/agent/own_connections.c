@@ -60,7 +60,7 @@ static bool collect(const struct bl_agent *agent, const char *ns, const char *na
 	struct bl_plan_counts counts = bl_plan_counts(agent->plan);
 
 	rows->entries = calloc(counts.services + 1, sizeof(*rows->entries));
-	rows->backends = calloc(counts.backends + 1, sizeof(*rows->backends));
+	rows->backends = calloc(counts.backend_end + 1, sizeof(*rows->backends));
 	if (!rows->entries || !rows->backends)
 		return false;
 	for (uint32_t id = 1; id < limits.services && rows->count < counts.services; id++) {
@@ -69,10 +69,11 @@ static bool collect(const struct bl_agent *agent, const char *ns, const char *na
 		if (service && wanted(service, ns, name))
 			rows->entries[rows->count++] = (struct entry){id, service};
 	}
-	for (uint32_t id = 1; id < limits.backends && rows->backend_count < counts.backends; id++) {
+	/* Those that are gone may still have connections, and stand among the others. */
+	for (uint32_t id = 1; id < counts.backend_end; id++) {
 		const struct bl_backend *backend = bl_plan_backend(agent->plan, id);
 
-		if (backend && backend->state != BL_BACKEND_FREE)
+		if (backend)
 			rows->backends[rows->backend_count++] =
 				(struct owned_backend){backend->service_id, id, backend};
 	}
@@ -245,20 +246,16 @@ static void add_live(struct json_object *json, const struct bl_backend *backend,
 
 void bl_own_live(struct bl_agent *agent, struct bl_reply *reply)
 {
-	uint32_t limit = bl_datapath_limits(agent->datapath).backends;
-	_cleanup_free_ struct bl_backend_stats *stats = NULL;
+	uint32_t end = bl_plan_counts(agent->plan).backend_end;
+	_cleanup_free_ struct bl_backend_stats *stats = calloc(end + 1, sizeof(*stats));
 	struct json_object *json;
 
-	/* Ids are given from below: behind the last one nothing was ever counted. */
-	while (limit > 1 && !bl_plan_backend(agent->plan, limit - 1))
-		limit--;
-	stats = calloc(limit, sizeof(*stats));
-	if (!stats || bl_datapath_read_backend_stats(agent->datapath, 0, limit, stats) < 0) {
+	if (!stats || bl_datapath_read_backend_stats(agent->datapath, 0, end, stats) < 0) {
 		bl_rest_error(reply, 500, NULL, "cannot read the counters of backends");
 		return;
 	}
 	json = json_object_new_object();
-	for (uint32_t id = 1; id < limit; id++) {
+	for (uint32_t id = 1; id < end; id++) {
 		const struct bl_backend *backend = bl_plan_backend(agent->plan, id);
 
 		if (backend && live_of(&stats[id]))

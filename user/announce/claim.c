@@ -5,6 +5,8 @@
 
 #define SILENCE 3 /* intervals without a word, after which an owner counts as gone */
 
+static const uint8_t nobody[BL_MAC_LEN];
+
 const char *bl_claim_state_name(enum bl_claim_state state)
 {
 	static const char *const names[BL_CLAIM_STATE_COUNT] = {
@@ -96,7 +98,10 @@ enum bl_claim_action bl_claim_set(struct bl_claim *claim, bool wanted, enum bl_c
 	if (say == BL_CLAIM_HERE)
 		return claim->state == BL_CLAIM_OWNED ? BL_CLAIM_SILENT
 						      : become_owner(claim, now_us);
-	if (claim->state == BL_CLAIM_IDLE || before == BL_CLAIM_ELSEWHERE)
+	/* Who it was given to has it still, and is not to lose it by an answer that comes late. */
+	if (before == BL_CLAIM_ELSEWHERE)
+		listen_to(claim, nobody, now_us);
+	else if (claim->state == BL_CLAIM_IDLE)
 		begin_asking(claim, now_us + claim->skew_us);
 	return BL_CLAIM_SILENT;
 }

@@ -6,7 +6,9 @@
  * every interval from then on. Who hears that steps back and waits until nothing was heard for
  * three intervals; an owner that gives it up asks for it once. Where two have it, or ask in the
  * same moment, the one of the lower order stays, which is drawn from address and MAC. An owner
- * keeps what he has when a better one comes: connections would break. Pure: time is a parameter.
+ * keeps what he has when a better one comes: connections would break. Where somebody decides and
+ * then says nothing any more, the one that has it keeps it, and the others listen three intervals
+ * before they ask. Pure: time is a parameter.
  */
 #ifndef ANNOUNCE_CLAIM_H
 #define ANNOUNCE_CLAIM_H

@@ -217,6 +217,7 @@ struct bl_plan_counts bl_plan_counts(const struct bl_plan *plan)
 		.frontends6 = plan->mapped[1],
 		.slots = plan->ranges.used,
 		.backends = plan->backend_ids.used,
+		.backend_end = plan->backend_ids.next,
 		.services = plan->service_ids.used,
 		.maglev = plan->tables.used,
 		.sources = plan->packet_counts[BL_PACKET_SOURCES4] +

@@ -157,7 +157,9 @@ struct bl_plan_counts {
 	uint32_t frontends4;
 	uint32_t frontends6;
 	uint32_t slots;
-	uint32_t backends;
+	uint32_t backends; /* without those that are gone */
+	uint32_t
+		backend_end; /* behind the last id that a backend ever had, also one that is gone */
 	uint32_t services;
 	uint32_t maglev;
 	uint32_t sources;

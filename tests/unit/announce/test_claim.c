@@ -285,6 +285,40 @@ Test(claim, an_owner_that_is_told_nothing_any_more_keeps_it_until_another_has_it
 	}
 }
 
+/* Its machine is busy, while the others hear that nobody decides any more. */
+Test(claim, an_owner_that_is_slow_when_nobody_decides_any_more_keeps_it)
+{
+	struct link link;
+
+	for (size_t first = 0; first < NODES; first++) {
+		link_init(&link, "192.0.2.1");
+		for (size_t i = 0; i < NODES; i++)
+			say(&link, i, true, i == first ? BL_CLAIM_HERE : BL_CLAIM_ELSEWHERE);
+		run(&link, 5 * SECOND);
+		link.nodes[first].deaf = true;
+		for (size_t i = 0; i < NODES; i++)
+			say(&link, i, true, BL_CLAIM_BY_LINK);
+		run(&link, 4 * SECOND);
+		link.nodes[first].deaf = false;
+		run(&link, 20 * SECOND);
+		cr_expect_eq(owner(&link), first);
+	}
+}
+
+Test(claim, an_owner_that_is_gone_when_nobody_decides_any_more_is_followed)
+{
+	struct link link;
+
+	link_init(&link, "192.0.2.1");
+	for (size_t i = 0; i < NODES; i++)
+		say(&link, i, true, i == 0 ? BL_CLAIM_HERE : BL_CLAIM_ELSEWHERE);
+	link.nodes[0].dead = true;
+	for (size_t i = 1; i < NODES; i++)
+		say(&link, i, true, BL_CLAIM_BY_LINK);
+	run(&link, 10 * SECOND);
+	cr_expect_neq(owner(&link), 0);
+}
+
 Test(claim, a_machine_that_has_the_address_is_left_alone)
 {
 	struct link link;
