@@ -425,6 +425,7 @@ static enum bl_claim_say say_who(const struct bl_addr *address, const struct bl_
 				 bool could_serve, void *userdata)
 {
 	struct bl_cluster_pool *pool = userdata;
+	const char *holder;
 	char name[LEASE_ROOM];
 
 	(void)address;
@@ -433,6 +434,10 @@ static enum bl_claim_say say_who(const struct bl_addr *address, const struct bl_
 		(void)bl_leases_want(pool->leases, name, true);
 	if (bl_leases_is_held(pool->leases, name))
 		return BL_CLAIM_HERE;
+	/* Not renewed in time, but nobody else is known to have it: it is not given up before. */
+	holder = bl_leases_holder(pool->leases, name);
+	if (holder && !strcmp(holder, pool->config.node_name))
+		return BL_CLAIM_BY_LINK;
 	return bl_leases_is_fresh(pool->leases) ? BL_CLAIM_ELSEWHERE : BL_CLAIM_BY_LINK;
 }
 
