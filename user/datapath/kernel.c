@@ -242,8 +242,9 @@ static int adopt(struct bl_kernel *kernel, const struct bl_datapath_config *conf
 	if (r < 0)
 		return r;
 	kernel->base.adopted = true;
-	r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
-	return r < 0 ? r : bl_kernel_open_packet(kernel, config, err);
+	/* The verifier has seen all programs before one takes the place of its predecessor. */
+	r = bl_kernel_open_packet(kernel, config, err);
+	return r < 0 ? r : bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
 }
 
 /* The programs are not kept once they are attached, so that they have to be loaded once more. */
@@ -300,9 +301,9 @@ static int pin_and_attach(struct bl_kernel *kernel, const struct bl_datapath_con
 		if (r < 0)
 			return r;
 	}
-	r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
+	r = bl_kernel_open_packet(kernel, config, err);
 	if (r == 0)
-		r = bl_kernel_open_packet(kernel, config, err);
+		r = bl_attach(kernel->bpffs, object, cgroup_fd, kernel->cgroup_id, err);
 	if (r < 0)
 		return r;
 	return bl_pin_map(kernel->bpffs, BL_MAP_ID_ABI, kernel->maps.fds[BL_MAP_ID_ABI], err);

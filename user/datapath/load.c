@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "datapath/load.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -242,23 +245,76 @@ int bl_load(const struct bl_datapath_config *config, uint64_t host_netns_cookie,
 	return r;
 }
 
-int bl_load_object(struct bpf_object *object, struct bl_err *err)
+/* Loads one of several objects, in a thread of its own. */
+struct load_job {
+	struct bpf_object *object;
+	pthread_t thread;
+	bool is_apart; /* has a thread to wait for */
+	int result;
+	struct bl_err err;
+};
+
+static int load_one(struct bpf_object *object, struct bl_err *err)
 {
 	char *logs = mmap(NULL, LOG_PART * LOG_PARTS, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	libbpf_print_fn_t print_before;
 	int r;
 
 	if (logs == MAP_FAILED)
 		return bl_err_set(err, -errno, "cannot map memory for the verifier's log: %m");
-	print_before = libbpf_set_print(keep_warning);
 	warning[0] = '\0';
 	set_logs(object, logs);
 	r = bpf_object__load(object);
 	if (r < 0)
 		r = load_failed(object, r, err);
-	(void)libbpf_set_print(print_before);
 	(void)munmap(logs, LOG_PART * LOG_PARTS);
+	return r;
+}
+
+static void *run_job(void *argument)
+{
+	struct load_job *job = argument;
+
+	job->result = load_one(job->object, &job->err);
+	return NULL;
+}
+
+/* Signals are the business of the thread that was there before. Without a thread more, the job is
+ * done in this one, later. */
+static void start_job(struct load_job *job)
+{
+	sigset_t every, before;
+
+	(void)sigfillset(&every);
+	(void)pthread_sigmask(SIG_SETMASK, &every, &before);
+	job->is_apart = pthread_create(&job->thread, NULL, run_job, job) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int bl_load_objects(struct bpf_object *const objects[], size_t count, struct bl_err *err)
+{
+	libbpf_print_fn_t print_before = libbpf_set_print(keep_warning);
+	struct load_job jobs[BL_LOAD_OBJECTS_MAX] = {0};
+	int r = 0;
+
+	assert(count <= BL_LOAD_OBJECTS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		jobs[i].object = objects[i];
+		if (i > 0)
+			start_job(&jobs[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (jobs[i].is_apart)
+			(void)pthread_join(jobs[i].thread, NULL);
+		else
+			(void)run_job(&jobs[i]);
+	}
+	(void)libbpf_set_print(print_before);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		r = jobs[i].result;
+		if (r < 0 && err)
+			*err = jobs[i].err;
+	}
 	return r;
 }
 

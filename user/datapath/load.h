@@ -19,10 +19,15 @@ int bl_load(const struct bl_datapath_config *config, uint64_t host_netns_cookie,
 struct sock_bpf *bl_load_free(struct sock_bpf *object); /* accepts NULL, returns NULL */
 BL_DEFINE_CLEANUP(struct sock_bpf *, bl_load_free);
 
-/* Loads another object; err has the verifier's words. */
+/*
+ * Loads other objects side by side, for the verifier takes long over each; they share no map that
+ * is yet to be made. err has the verifier's words about the first of them that failed; those that
+ * loaded stay loaded.
+ */
+#define BL_LOAD_OBJECTS_MAX 2u
 struct bpf_object;
 struct bpf_map;
-int bl_load_object(struct bpf_object *object, struct bl_err *err);
+int bl_load_objects(struct bpf_object *const objects[], size_t count, struct bl_err *err);
 /* Lets an object use a pinned map; -EEXIST when it is of another kind. */
 int bl_load_share_map(struct bpf_map *map, enum bl_map_id id, const struct bl_map_set *pinned,
 		      struct bl_err *err);

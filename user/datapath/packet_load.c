@@ -92,14 +92,21 @@ static int keep_maps(struct bl_kernel *kernel, const struct bpf_object *object, 
 	return 0;
 }
 
-static int load_object(struct bl_kernel *kernel, struct bpf_object *object,
-		       const struct bl_datapath_config *config, struct bl_err *err)
+/* The maps of both objects, before either meets the verifier: an object none of whose programs is
+ * loaded makes its maps. */
+static int make_maps(struct bl_kernel *kernel, const struct bl_datapath_config *config,
+		     struct bl_err *err)
 {
-	int r = prepare_maps(kernel, object, config, err);
+	__attribute__((cleanup(xdp_free))) struct xdp_bpf *object = xdp_bpf__open();
+	int r;
 
+	if (!object)
+		return bl_err_set(err, -errno, "cannot open the XDP program: %m");
+	(void)bpf_program__set_autoload(object->progs.bl_xdp, false);
+	r = prepare_maps(kernel, object->obj, config, err);
 	if (r == 0)
-		r = bl_load_object(object, err);
-	return r < 0 ? r : keep_maps(kernel, object, err);
+		r = bl_load_objects(&object->obj, 1, err);
+	return r < 0 ? r : keep_maps(kernel, object->obj, err);
 }
 
 static int keep_program(const struct bpf_program *program, int *ret_fd, struct bl_err *err)
@@ -110,32 +117,28 @@ static int keep_program(const struct bpf_program *program, int *ret_fd, struct b
 			   : 0;
 }
 
-static int load_xdp(struct bl_kernel *kernel, const struct bl_datapath_config *config,
-		    struct bl_err *err)
+static int load_programs(struct bl_kernel *kernel, const struct bl_datapath_config *config,
+			 struct bl_err *err)
 {
-	__attribute__((cleanup(xdp_free))) struct xdp_bpf *object = xdp_bpf__open();
+	__attribute__((cleanup(xdp_free))) struct xdp_bpf *xdp = xdp_bpf__open();
+	__attribute__((cleanup(tc_free))) struct tc_bpf *tc = tc_bpf__open();
 	int r;
 
-	if (!object)
-		return bl_err_set(err, -errno, "cannot open the XDP program: %m");
-	object->rodata->tunables = config->packet_tunables;
-	r = load_object(kernel, object->obj, config, err);
-	return r < 0 ? r : keep_program(object->progs.bl_xdp, &kernel->xdp_fd, err);
-}
-
-static int load_tc(struct bl_kernel *kernel, const struct bl_datapath_config *config,
-		   struct bl_err *err)
-{
-	__attribute__((cleanup(tc_free))) struct tc_bpf *object = tc_bpf__open();
-	int r;
-
-	if (!object)
-		return bl_err_set(err, -errno, "cannot open the tc programs: %m");
-	object->rodata->tunables = config->packet_tunables;
-	r = load_object(kernel, object->obj, config, err);
+	if (!xdp || !tc)
+		return bl_err_set(err, -errno, "cannot open the %s: %m",
+				  xdp ? "tc programs" : "XDP program");
+	xdp->rodata->tunables = config->packet_tunables;
+	tc->rodata->tunables = config->packet_tunables;
+	r = prepare_maps(kernel, xdp->obj, config, err);
 	if (r == 0)
-		r = keep_program(object->progs.bl_tc_ingress, &kernel->tc_ingress_fd, err);
-	return r < 0 ? r : keep_program(object->progs.bl_tc_egress, &kernel->tc_egress_fd, err);
+		r = prepare_maps(kernel, tc->obj, config, err);
+	if (r == 0)
+		r = bl_load_objects((struct bpf_object *const[]){xdp->obj, tc->obj}, 2, err);
+	if (r == 0)
+		r = keep_program(xdp->progs.bl_xdp, &kernel->xdp_fd, err);
+	if (r == 0)
+		r = keep_program(tc->progs.bl_tc_ingress, &kernel->tc_ingress_fd, err);
+	return r < 0 ? r : keep_program(tc->progs.bl_tc_egress, &kernel->tc_egress_fd, err);
 }
 
 static int open_arrays(struct bl_kernel *kernel, struct bl_err *err)
@@ -171,9 +174,10 @@ int bl_kernel_open_packet(struct bl_kernel *kernel, const struct bl_datapath_con
 	kernel->base.limits.dsr_backends = config->limits.dsr_backends;
 	r = open_pins(kernel, &pinned, err);
 	if (r == 0 && config->packet && !kernel->base.read_only) {
-		r = load_xdp(kernel, config, err);
+		if (pinned < BL_MAP_ID_COUNT - BL_MAP_ID_SOCK_COUNT)
+			r = make_maps(kernel, config, err);
 		if (r == 0)
-			r = load_tc(kernel, config, err);
+			r = load_programs(kernel, config, err);
 		pinned = BL_MAP_ID_COUNT - BL_MAP_ID_SOCK_COUNT;
 	}
 	/* Fewer: the load of a packet path was cut short; the next one completes it. */

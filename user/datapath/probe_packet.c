@@ -86,9 +86,8 @@ int bl_probe_packet_helper(const struct bl_datapath_config *config,
 }
 
 /* The verifier does not care how many rows there are, and memory does. */
-static int load_small(struct bpf_object *object, char *detail)
+static int make_small(struct bpf_object *object)
 {
-	struct bl_err err = {0};
 	struct bpf_map *map;
 	int r = 0;
 
@@ -101,10 +100,7 @@ static int load_small(struct bpf_object *object, char *detail)
 		if (r < 0)
 			return r;
 	}
-	r = bl_load_object(object, &err);
-	if (r < 0)
-		(void)snprintf(detail, BL_PROBE_DETAIL, "%.*s", (int)BL_PROBE_DETAIL - 1, err.text);
-	return r;
+	return 0;
 }
 
 int bl_probe_packet_programs(const struct bl_datapath_config *config,
@@ -112,15 +108,23 @@ int bl_probe_packet_programs(const struct bl_datapath_config *config,
 {
 	struct xdp_bpf *xdp = xdp_bpf__open();
 	struct tc_bpf *tc = tc_bpf__open();
+	struct bl_err err = {0};
 	int r = -ENOMEM;
 
 	(void)argument;
 	if (xdp && tc && xdp->rodata && tc->rodata) {
 		xdp->rodata->tunables = config->packet_tunables;
 		tc->rodata->tunables = config->packet_tunables;
-		r = load_small(xdp->obj, detail);
+		struct bpf_object *const objects[] = {xdp->obj, tc->obj};
+
+		r = make_small(xdp->obj);
 		if (r == 0)
-			r = load_small(tc->obj, detail);
+			r = make_small(tc->obj);
+		if (r == 0)
+			r = bl_load_objects(objects, ARRAY_SIZE(objects), &err);
+		if (r < 0)
+			(void)snprintf(detail, BL_PROBE_DETAIL, "%.*s", (int)BL_PROBE_DETAIL - 1,
+				       err.text);
 	}
 	xdp_bpf__destroy(xdp);
 	tc_bpf__destroy(tc);

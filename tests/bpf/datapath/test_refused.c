@@ -17,6 +17,8 @@ static const char *spoilt[3];
 
 int __real_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton);
 int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton);
+int __real_bpf_object__load(struct bpf_object *object);
+int __wrap_bpf_object__load(struct bpf_object *object);
 
 /* The first instruction reads a register that was never written. All others stay, because libbpf
  * still writes addresses into them. */
@@ -35,16 +37,27 @@ static void spoil(struct bpf_program *program)
 	cr_assert_eq(bpf_program__set_insns(program, insns, count), 0);
 }
 
-int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
+/* Those of the named ones that the object has. */
+static void spoil_named(const struct bpf_object *object)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(spoilt) && spoilt[i]; i++) {
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(*skeleton->obj, spoilt[i]);
+		struct bpf_program *program = bpf_object__find_program_by_name(object, spoilt[i]);
 
-		cr_assert_not_null(program);
-		spoil(program);
+		if (program && bpf_program__autoload(program))
+			spoil(program);
 	}
+}
+
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
+{
+	spoil_named(*skeleton->obj);
 	return __real_bpf_object__load_skeleton(skeleton);
+}
+
+int __wrap_bpf_object__load(struct bpf_object *object)
+{
+	spoil_named(object);
+	return __real_bpf_object__load(object);
 }
 
 Test(refused, a_program_that_the_verifier_refuses_is_named_with_the_verifiers_words)
@@ -107,4 +120,55 @@ Test(refused, without_any_iterator_a_sweep_says_that_it_cannot_look)
 	cr_assert_eq(bl_datapath_open(&place, &datapath, &err), 0, "%s", err.text);
 	cr_expect_eq(bl_datapath_sweep_sockets(datapath, NULL, &err), -ENOTSUP);
 	cr_expect(strstr(err.text, "cannot look for stale UDP sockets"), "%s", err.text);
+}
+
+static void want_packets(void)
+{
+	place.packet = true;
+	place.limits.maglev = 4096;
+	place.limits.sources = 64;
+	place.limits.dsr_backends = 64;
+}
+
+Test(refused, of_packet_programs_that_are_verified_side_by_side_the_first_is_named)
+{
+	struct bl_datapath *datapath = NULL;
+	struct bl_err err = {0};
+
+	want_packets();
+	spoilt[0] = BL_PROG_TC_EGRESS;
+	cr_expect_lt(bl_datapath_open(&place, &datapath, &err), 0);
+	cr_expect(strstr(err.text, "'" BL_PROG_TC_EGRESS "'"), "%s", err.text);
+	cr_expect(strstr(err.text, "R9 !read_ok"), "%s", err.text);
+	spoilt[1] = BL_PROG_XDP;
+	for (int i = 0; i < 3; i++) {
+		err = (struct bl_err){0};
+		cr_expect_lt(bl_datapath_open(&place, &datapath, &err), 0);
+		cr_expect(strstr(err.text, "'" BL_PROG_XDP "'"), "%s", err.text);
+		cr_expect_null(strstr(err.text, BL_PROG_TC_EGRESS), "%s", err.text);
+		cr_expect(strstr(err.text, "R9 !read_ok"), "%s", err.text);
+	}
+	cr_expect_neq(access(PLACE_BPFFS, F_OK), 0, "a failed first load leaves nothing");
+}
+
+Test(refused, a_packet_program_that_fails_at_adoption_leaves_every_hook_as_it_was)
+{
+	struct bl_datapath *datapath = place_open();
+	const struct bl_program_status *status;
+	uint32_t ids[16] = {0};
+	size_t count;
+
+	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		ids[i] = status[i].id;
+	(void)bl_datapath_close(datapath);
+	want_packets();
+	spoilt[0] = BL_PROG_TC_INGRESS;
+	cr_expect_lt(bl_datapath_open(&place, &datapath, NULL), 0);
+
+	cr_assert_eq(bl_datapath_open_read_only(&place, &datapath, NULL), 0);
+	cr_assert_eq(bl_datapath_programs(datapath, &status, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		cr_expect_eq(status[i].id, ids[i], "%s", status[i].name);
+	(void)bl_datapath_close(datapath);
 }
