@@ -257,6 +257,35 @@ def test_unknown_fields_are_refused_or_warned_of(kube):
     assert done.returncode == 0 and 'Warning: unknown field "spec.selecter"' in done.stderr
 
 
+DEEP = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: deep}
+spec:
+  containers: [{name: c, image: x, env: [{name: A, vaule: b}]}]
+  volumes: [{name: v, emptydir: {}}]
+"""
+
+
+def test_a_slip_deep_in_what_is_only_kept_is_told(kube):
+    if kube.version < (1, 25):  # it checks by itself, by what the server says there is
+        error = kube.fails("apply", "-f", "-", text=DEEP)
+        assert 'unknown field "vaule" in io.k8s.api.core.v1.EnvVar' in error
+        return
+    error = kube.fails("apply", "--validate=strict", "-f", "-", text=DEEP)
+    assert 'unknown field "spec.containers[0].env[0].vaule" (did you mean \'value\'?)' in error
+    assert "spec.volumes[0].emptydir" in error
+    done = kube.run("apply", "--validate=warn", "-f", "-", text=DEEP)
+    assert done.returncode == 0 and "Warning: unknown field" in done.stderr, done.stderr
+    pod = json.loads(kube("get", "pod", "deep", "-o", "json"))
+    assert pod["spec"]["containers"][0]["env"] == [{"name": "A"}]
+    assert pod["spec"]["volumes"] == [{"name": "v"}]
+    wrong = DEEP.replace("vaule: b", "value: 5").replace("emptydir", "emptyDir")
+    error = kube.fails("apply", "--validate=ignore", "-f", "-", text=wrong)
+    assert "spec.containers[0].env[0].value: Invalid value" in error
+    assert "expected a string, got integer 5 (write it in quotes)" in error
+
+
 def test_status_is_a_resource_of_its_own(kube):
     if kube.version < (1, 27):
         pytest.skip("this kubectl knows no --subresource")

@@ -12,8 +12,9 @@
 #define META "io.k8s.apimachinery.pkg.apis.meta.v1."
 #define TIME META "Time"
 #define LIST_META META "ListMeta"
+#define QUANTITY "io.k8s.apimachinery.pkg.api.resource.Quantity"
 #define INT_OR_STRING "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
-#define TYPES_MAX 128
+#define TYPES_MAX 256
 #define NAME_MAX_LEN 160
 
 /* Every type once, with the group that had it first. */
@@ -34,8 +35,12 @@ const char *bl_openapi_version_of(const struct bl_api_resource *resource)
 
 static const char *prefix_of(const struct bl_type *type, const struct bl_api_resource *resource)
 {
-	if (strcmp(type->name, "ObjectMeta") == 0 || strcmp(type->name, "OwnerReference") == 0)
-		return META;
+	static const char *const of_meta[] = {"ObjectMeta", "OwnerReference", "LabelSelector",
+					      "LabelSelectorRequirement"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_meta); i++)
+		if (strcmp(type->name, of_meta[i]) == 0)
+			return META;
 	if (!resource->group[0])
 		return CORE;
 	return strcmp(resource->group, "coordination.k8s.io") == 0 ? COORDINATION : DISCOVERY;
@@ -127,13 +132,61 @@ static struct json_object *named_strings(const char *key)
 	return list_of(item);
 }
 
-/* Kept as it was read: what the tables know of it is whether it is a list. */
-static struct json_object *kept(const struct bl_field *field)
+static struct json_object *mapping_to(struct json_object *values)
 {
-	if (!field->merge_key && !field->list_keys)
-		return json_object_new_object();
-	return list_of(field->merge_key && field->merge_key[0] ? plain("object", NULL)
-							       : plain("string", NULL));
+	struct json_object *json = plain("object", NULL);
+
+	bl_json_set(json, "additionalProperties", values);
+	return json;
+}
+
+/* NULL: nothing is known of it, or its type has a name of its own. */
+static struct json_object *plain_kept(enum bl_kept_as looks)
+{
+	switch (looks) {
+	case BL_KEPT_STRING:
+		return plain("string", NULL);
+	case BL_KEPT_INT:
+		return plain("integer", "int32");
+	case BL_KEPT_LONG:
+		return plain("integer", "int64");
+	case BL_KEPT_BOOL:
+		return plain("boolean", NULL);
+	case BL_KEPT_INTS:
+		return list_of(plain("integer", "int64"));
+	case BL_KEPT_STRINGS:
+		return list_of(plain("string", NULL));
+	case BL_KEPT_PAIRS:
+		return mapping_to(plain("string", NULL));
+	case BL_KEPT_MAP:
+		return plain("object", NULL);
+	default:
+		return NULL;
+	}
+}
+
+/* Kept as it was read. */
+static struct json_object *kept(const struct types *types, const struct bl_field *field,
+				const struct bl_openapi_dialect *dialect)
+{
+	enum bl_kept_as looks = bl_field_looks(field);
+	struct json_object *json = field->sub ? NULL : plain_kept(looks);
+	char name[NAME_MAX_LEN];
+
+	if (field->sub) {
+		name_of(types, field->sub, name);
+		json = ref(dialect, name);
+		return looks == BL_KEPT_LIST ? list_of(json) : json;
+	}
+	if (looks == BL_KEPT_TIME)
+		return ref(dialect, TIME);
+	if (looks == BL_KEPT_INT_OR_STRING)
+		return ref(dialect, INT_OR_STRING);
+	if (looks == BL_KEPT_QUANTITY)
+		return ref(dialect, QUANTITY);
+	if (looks == BL_KEPT_QUANTITIES)
+		return mapping_to(ref(dialect, QUANTITY));
+	return json ? json : json_object_new_object();
 }
 
 static struct json_object *value_schema(const struct types *types, const struct bl_field *field,
@@ -164,9 +217,7 @@ static struct json_object *value_schema(const struct types *types, const struct 
 	case BL_FIELD_NAMED_STRINGS:
 		return named_strings(field->key);
 	case BL_FIELD_PAIRS:
-		json = plain("object", NULL);
-		bl_json_set(json, "additionalProperties", plain("string", NULL));
-		return json;
+		return mapping_to(plain("string", NULL));
 	case BL_FIELD_STRUCT:
 	case BL_FIELD_OPTIONAL:
 		name_of(types, field->sub, name);
@@ -175,7 +226,7 @@ static struct json_object *value_schema(const struct types *types, const struct 
 		name_of(types, field->sub, name);
 		return list_of(ref(dialect, name));
 	case BL_FIELD_KEPT:
-		return kept(field);
+		return kept(types, field, dialect);
 	case BL_FIELD_MANAGED:
 		return list_of(plain("object", NULL));
 	}
@@ -322,24 +373,30 @@ struct json_object *bl_openapi_ref_of(const struct bl_api_resource *resource, bo
 	return json;
 }
 
+/* OpenAPI 2 has no choice of types: there it is a string, and clients know better by the format. */
+static struct json_object *number_or_string(const struct bl_openapi_dialect *dialect,
+					    const char *number, const char *format)
+{
+	struct json_object *json = plain(dialect->v3 ? NULL : "string", format), *either;
+
+	if (!dialect->v3)
+		return json;
+	either = json_object_new_array();
+	bl_json_push(either, plain(number, NULL));
+	bl_json_push(either, plain("string", NULL));
+	bl_json_set(json, "oneOf", either);
+	return json;
+}
+
 /* Of metadata's parts, those that no table has. */
 static void add_common(struct json_object *ret, const struct bl_openapi_dialect *dialect)
 {
-	struct json_object *int_or_string, *list_meta = plain("object", NULL);
+	struct json_object *list_meta = plain("object", NULL);
 	struct json_object *fields = json_object_new_object();
 
 	bl_json_set(ret, TIME, plain("string", "date-time"));
-	if (dialect->v3) {
-		struct json_object *either = json_object_new_array();
-
-		int_or_string = plain(NULL, "int-or-string");
-		bl_json_push(either, plain("integer", NULL));
-		bl_json_push(either, plain("string", NULL));
-		bl_json_set(int_or_string, "oneOf", either);
-	} else {
-		int_or_string = plain("string", "int-or-string");
-	}
-	bl_json_set(ret, INT_OR_STRING, int_or_string);
+	bl_json_set(ret, QUANTITY, number_or_string(dialect, "number", NULL));
+	bl_json_set(ret, INT_OR_STRING, number_or_string(dialect, "integer", "int-or-string"));
 	bl_json_set(fields, "continue", plain("string", NULL));
 	bl_json_set(fields, "remainingItemCount", plain("integer", "int64"));
 	bl_json_set(fields, "resourceVersion", plain("string", NULL));

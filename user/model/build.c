@@ -79,12 +79,19 @@ static size_t size_of_additions(const struct bl_object *object)
 	return size;
 }
 
+static bool checks_kept(unsigned int flags)
+{
+	return !(flags & (BL_DECODE_LENIENT | BL_DECODE_KEPT_AS_IT_IS));
+}
+
 /* Decodes again, now that the size is known, into an arena with nothing to spare. */
-static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size, bool managed,
-		       const struct bl_report *report, struct bl_object **ret)
+static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size,
+		       unsigned int flags, const struct bl_report *report, struct bl_object **ret)
 {
 	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct bl_decoder decoder = {.lenient = true, .keeps_managed = managed};
+	struct bl_decoder decoder = {.lenient = true,
+				     .keeps_managed = flags & BL_DECODE_MANAGED,
+				     .checks_kept = checks_kept(flags)};
 	struct bl_object *object = NULL;
 	int r;
 
@@ -114,7 +121,8 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 				     .report = report,
 				     .lenient = lenient,
 				     .forgives_unknown = flags & BL_DECODE_WARN_UNKNOWN,
-				     .keeps_managed = flags & BL_DECODE_MANAGED};
+				     .keeps_managed = flags & BL_DECODE_MANAGED,
+				     .checks_kept = checks_kept(flags)};
 	struct bl_object *object = NULL;
 	int r;
 
@@ -130,8 +138,8 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 		bl_check_fail(report, "metadata.name", "the object has no name");
 	if (report->errors > 0)
 		return -EINVAL;
-	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object),
-			   flags & BL_DECODE_MANAGED, report, ret);
+	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object), flags,
+			   report, ret);
 }
 
 /* Kinds */
@@ -305,8 +313,8 @@ int bl_object_clone(const struct bl_object *object, struct bl_object **ret)
 	r = bl_tree_from_json(trees, json, &budget, &tree, NULL);
 	if (r < 0)
 		return r;
-	r = build_sized(object->kind, tree, 2 * bl_type_of(object->kind)->size, true, &report,
-			&copy);
+	r = build_sized(object->kind, tree, 2 * bl_type_of(object->kind)->size,
+			BL_DECODE_MANAGED | BL_DECODE_KEPT_AS_IT_IS, &report, &copy);
 	if (r < 0)
 		return r;
 	copy->origin.line = object->origin.line;

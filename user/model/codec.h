@@ -36,6 +36,8 @@ enum bl_decode_flag {
 	BL_DECODE_WARN_UNKNOWN = 1u << 2,
 	/* metadata.managedFields is kept. */
 	BL_DECODE_MANAGED = 1u << 3,
+	/* What is only kept is not looked into: it was when it came in. */
+	BL_DECODE_KEPT_AS_IT_IS = 1u << 4,
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/kept.h"
 #include "model/service.h"
 
 #define SHOWN 40 /* of a value in a message */
@@ -38,8 +39,8 @@ static const char *describe(const struct bl_tree *tree, char buffer[static SHOWN
 	return buffer;
 }
 
-static bool mismatch(struct bl_decoder *decoder, const struct bl_path *path,
-		     const struct bl_tree *tree, const char *expected)
+bool bl_decode_mismatch(struct bl_decoder *decoder, const struct bl_path *path,
+			const struct bl_tree *tree, const char *expected)
 {
 	char field[BL_FIELD_TEXT], got[SHOWN + 32];
 	const char *hint = "";
@@ -81,7 +82,7 @@ static bool take_string(struct bl_decoder *decoder, const struct bl_path *path,
 			const struct bl_tree *tree, const char **ret)
 {
 	if (tree->type != BL_TREE_STRING)
-		return mismatch(decoder, path, tree, "a string");
+		return bl_decode_mismatch(decoder, path, tree, "a string");
 	*ret = share(decoder, tree->text, tree->count);
 	return *ret ? true : out_of_memory(decoder);
 }
@@ -108,7 +109,7 @@ static bool take_int(struct bl_decoder *decoder, const struct bl_field *field, v
 	int64_t value;
 
 	if (!tree_integer(tree, &value))
-		return mismatch(decoder, path, tree, "an integer");
+		return bl_decode_mismatch(decoder, path, tree, "an integer");
 	if (field->size == 4 && (value < INT32_MIN || value > INT32_MAX)) {
 		bl_path_format(path, name);
 		if (decoder->report)
@@ -129,7 +130,7 @@ static bool take_enum(struct bl_decoder *decoder, const struct bl_field *field, 
 	char name[BL_FIELD_TEXT];
 
 	if (tree->type != BL_TREE_STRING)
-		return mismatch(decoder, path, tree, "a string");
+		return bl_decode_mismatch(decoder, path, tree, "a string");
 	if (tree->text[0] == '\0')
 		return true; /* as if it was not given */
 	bl_suggest_init(&suggest, tree->text, tree->count);
@@ -164,7 +165,8 @@ static bool take_time(struct bl_decoder *decoder, const struct bl_field *field, 
 	int64_t value;
 
 	if (tree->type != BL_TREE_STRING || bl_time_parse(tree->text, &value) < 0)
-		return mismatch(decoder, path, tree, "a time such as 2026-01-31T12:00:00Z");
+		return bl_decode_mismatch(decoder, path, tree,
+					  "a time such as 2026-01-31T12:00:00Z");
 	bl_field_set_int(field, base, value);
 	return true;
 }
@@ -176,7 +178,7 @@ static bool take_version(struct bl_decoder *decoder, const struct bl_field *fiel
 	unsigned long long value;
 
 	if (tree->type != BL_TREE_STRING)
-		return mismatch(decoder, path, tree, "a string");
+		return bl_decode_mismatch(decoder, path, tree, "a string");
 	errno = 0;
 	value = strtoull(tree->text, &end, 10);
 	/* Versions of others need not be numbers; then there is nothing to compare with. */
@@ -194,7 +196,7 @@ static bool take_int_or_string(struct bl_decoder *decoder, const struct bl_field
 	if (tree->type == BL_TREE_STRING)
 		return tree->text[0] == '\0' || take_string(decoder, path, tree, &target->name);
 	if (!tree_integer(tree, &value) || value < INT32_MIN || value > INT32_MAX)
-		return mismatch(decoder, path, tree, "an integer or a name");
+		return bl_decode_mismatch(decoder, path, tree, "an integer or a name");
 	target->number = (int32_t)value;
 	return true;
 }
@@ -205,16 +207,16 @@ static bool take_families(struct bl_decoder *decoder, const struct bl_field *fie
 	uint8_t *families = bl_field_at(field, base);
 
 	if (tree->type != BL_TREE_LIST)
-		return mismatch(decoder, path, tree, "a list");
+		return bl_decode_mismatch(decoder, path, tree, "a list");
 	for (size_t i = 0; i < tree->count; i++) {
 		struct bl_path at = {.parent = path, .index = i};
 		const char *text = bl_tree_string(tree->items[i]);
 		bool is_v4 = text && strcmp(text, "IPv4") == 0;
 
 		if (!text || (!is_v4 && strcmp(text, "IPv6") != 0))
-			return mismatch(decoder, &at, tree->items[i], "IPv4 or IPv6");
+			return bl_decode_mismatch(decoder, &at, tree->items[i], "IPv4 or IPv6");
 		if (i >= 2)
-			return mismatch(decoder, path, tree, "at most two families");
+			return bl_decode_mismatch(decoder, path, tree, "at most two families");
 		families[i] = is_v4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6;
 	}
 	return true;
@@ -228,7 +230,7 @@ static bool take_strings(struct bl_decoder *decoder, const struct bl_field *fiel
 	const char **items;
 
 	if (tree->type != BL_TREE_LIST)
-		return mismatch(decoder, path, tree, "a list");
+		return bl_decode_mismatch(decoder, path, tree, "a list");
 	if (tree->count == 0)
 		return true;
 	items = bl_arena_alloc(decoder->arena, tree->count * sizeof(*items));
@@ -241,8 +243,8 @@ static bool take_strings(struct bl_decoder *decoder, const struct bl_field *fiel
 		if (field->key) {
 			item = bl_tree_get(item, field->key);
 			if (!item)
-				return mismatch(decoder, &at, tree->items[i],
-						"a mapping with a name");
+				return bl_decode_mismatch(decoder, &at, tree->items[i],
+							  "a mapping with a name");
 		}
 		if (!take_string(decoder, &at, item, &items[i]))
 			return false;
@@ -265,7 +267,7 @@ static bool take_pairs(struct bl_decoder *decoder, const struct bl_field *field,
 	bool good = true;
 
 	if (tree->type != BL_TREE_MAP)
-		return mismatch(decoder, path, tree, "a mapping");
+		return bl_decode_mismatch(decoder, path, tree, "a mapping");
 	if (tree->count == 0)
 		return true;
 	items = bl_arena_alloc(decoder->arena, tree->count * sizeof(*items));
@@ -298,7 +300,7 @@ static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, 
 	char *items;
 
 	if (tree->type != BL_TREE_LIST)
-		return mismatch(decoder, path, tree, "a list");
+		return bl_decode_mismatch(decoder, path, tree, "a list");
 	if (tree->count == 0)
 		return true;
 	items = bl_arena_alloc(decoder->arena, tree->count * size);
@@ -323,7 +325,7 @@ static bool take_optional(struct bl_decoder *decoder, const struct bl_field *fie
 	void *made;
 
 	if (tree->type != BL_TREE_MAP)
-		return mismatch(decoder, path, tree, "a mapping");
+		return bl_decode_mismatch(decoder, path, tree, "a mapping");
 	made = bl_arena_alloc(decoder->arena, field->sub->size);
 	if (!made)
 		return out_of_memory(decoder);
@@ -332,12 +334,17 @@ static bool take_optional(struct bl_decoder *decoder, const struct bl_field *fie
 }
 
 static bool keep(struct bl_decoder *decoder, const struct bl_field *field, void *base,
-		 const struct bl_tree *tree)
+		 const struct bl_tree *tree, const struct bl_path *path)
 {
 	struct bl_kept *kept;
 
 	decoder->scratch.len = 0;
-	bl_tree_to_json_text(tree, &decoder->scratch);
+	if (decoder->checks_kept && decoder->report)
+		bl_kept_check(decoder, field, tree, path);
+	if (decoder->checks_kept)
+		bl_kept_text(field, tree, &decoder->scratch);
+	else
+		bl_tree_to_json_text(tree, &decoder->scratch);
 	if (decoder->scratch.failed)
 		return out_of_memory(decoder);
 	kept = bl_arena_alloc(decoder->arena, sizeof(*kept));
@@ -361,7 +368,7 @@ static bool take_managed(struct bl_decoder *decoder, const struct bl_field *fiel
 	if (!decoder->keeps_managed)
 		return true;
 	if (tree->type != BL_TREE_LIST)
-		return mismatch(decoder, path, tree, "a list");
+		return bl_decode_mismatch(decoder, path, tree, "a list");
 	decoder->scratch.len = 0;
 	bl_tree_to_json_text(tree, &decoder->scratch);
 	if (decoder->scratch.failed)
@@ -382,7 +389,7 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 		return take_version(decoder, field, base, tree, path);
 	case BL_FIELD_BOOL:
 		if (tree->type != BL_TREE_BOOL)
-			return mismatch(decoder, path, tree, "true or false");
+			return bl_decode_mismatch(decoder, path, tree, "true or false");
 		bl_field_set_int(field, base, tree->boolean ? BL_TRUE : BL_FALSE);
 		return true;
 	case BL_FIELD_ENUM:
@@ -405,15 +412,15 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 	case BL_FIELD_OPTIONAL:
 		return take_optional(decoder, field, base, tree, path);
 	case BL_FIELD_KEPT:
-		return keep(decoder, field, base, tree);
+		return keep(decoder, field, base, tree, path);
 	case BL_FIELD_MANAGED:
 		return take_managed(decoder, field, base, tree, path);
 	}
 	return false;
 }
 
-static bool unknown_field(struct bl_decoder *decoder, const struct bl_type *type,
-			  const struct bl_tree_entry *entry, const struct bl_path *path)
+bool bl_decode_unknown(struct bl_decoder *decoder, const struct bl_type *type,
+		       const struct bl_tree_entry *entry, const struct bl_path *path)
 {
 	struct bl_path at = {.parent = path, .name = entry->key, .name_len = entry->key_len};
 	struct bl_suggest suggest;
@@ -446,7 +453,7 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 	bool good = true;
 
 	if (tree->type != BL_TREE_MAP)
-		return mismatch(decoder, path, tree, "a mapping");
+		return bl_decode_mismatch(decoder, path, tree, "a mapping");
 	for (size_t i = 0; i < tree->count && decoder->failure == 0; i++) {
 		const struct bl_tree_entry *entry = &tree->entries[i];
 		struct bl_path at = {
@@ -457,7 +464,7 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 			continue;
 		field = bl_type_find(type, entry->key, entry->key_len, &hint);
 		if (!field)
-			good = unknown_field(decoder, type, entry, path) && good;
+			good = bl_decode_unknown(decoder, type, entry, path) && good;
 		else if (entry->value->type != BL_TREE_NULL) /* null: as if it was not given */
 			good = decode_field(decoder, field, base, entry->value, &at) && good;
 	}

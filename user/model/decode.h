@@ -12,6 +12,7 @@ struct bl_decoder {
 	bool lenient;
 	bool forgives_unknown;      /* unknown fields are warnings */
 	bool keeps_managed;         /* metadata.managedFields stays */
+	bool checks_kept;           /* what is only kept is checked, and unknown parts go */
 	const struct bl_kept *kept; /* grows */
 	const char *recent[64];     /* texts in the arena, by their hash */
 	int failure;                /* -ENOMEM */

@@ -6,6 +6,28 @@
 #include "model/schema.h"
 #include "model/tree.h"
 
+static const char *kept_word(const struct bl_field *field)
+{
+	static const char *const words[] = {
+		[BL_KEPT_ANY] = "any",
+		[BL_KEPT_STRING] = "string",
+		[BL_KEPT_INT] = "integer",
+		[BL_KEPT_LONG] = "integer",
+		[BL_KEPT_BOOL] = "boolean",
+		[BL_KEPT_TIME] = "time",
+		[BL_KEPT_QUANTITY] = "quantity",
+		[BL_KEPT_INT_OR_STRING] = "integer or string",
+		[BL_KEPT_INTS] = "list of integers",
+		[BL_KEPT_STRINGS] = "list of strings",
+		[BL_KEPT_PAIRS] = "mapping of strings",
+		[BL_KEPT_QUANTITIES] = "mapping of quantities",
+		[BL_KEPT_MAP] = "mapping",
+		[BL_KEPT_LIST] = "list of mappings",
+	};
+
+	return words[field->kept];
+}
+
 static const char *type_word(const struct bl_field *field)
 {
 	switch ((enum bl_field_type)field->type) {
@@ -32,6 +54,7 @@ static const char *type_word(const struct bl_field *field)
 	case BL_FIELD_OPTIONAL:
 		return "mapping";
 	case BL_FIELD_KEPT:
+		return kept_word(field);
 	case BL_FIELD_MANAGED:
 		return "any";
 	}
@@ -47,7 +70,7 @@ int bl_field_help(enum bl_kind kind, const char *path, struct bl_field_help *ret
 	while (bl_path_next(&path, &step)) {
 		size_t hint = 0;
 
-		if (step.index != SIZE_MAX && field && field->type == BL_FIELD_LIST)
+		if (step.index != SIZE_MAX && field && bl_field_looks(field) == BL_KEPT_LIST)
 			continue;
 		field = type ? bl_type_find(type, step.name, step.name_len, &hint) : NULL;
 		if (!field)

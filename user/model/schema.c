@@ -39,6 +39,33 @@ const struct bl_field *bl_type_find(const struct bl_type *type, const char *name
 	return NULL;
 }
 
+enum bl_kept_as bl_field_looks(const struct bl_field *field)
+{
+	static const uint8_t looks[] = {
+		[BL_FIELD_STRING] = BL_KEPT_STRING,
+		[BL_FIELD_INT] = BL_KEPT_INT,
+		[BL_FIELD_VERSION] = BL_KEPT_STRING,
+		[BL_FIELD_BOOL] = BL_KEPT_BOOL,
+		[BL_FIELD_ENUM] = BL_KEPT_STRING,
+		[BL_FIELD_TIME] = BL_KEPT_TIME,
+		[BL_FIELD_INT_OR_STRING] = BL_KEPT_INT_OR_STRING,
+		[BL_FIELD_FAMILIES] = BL_KEPT_STRINGS,
+		[BL_FIELD_STRINGS] = BL_KEPT_STRINGS,
+		[BL_FIELD_NAMED_STRINGS] = BL_KEPT_LIST,
+		[BL_FIELD_PAIRS] = BL_KEPT_PAIRS,
+		[BL_FIELD_STRUCT] = BL_KEPT_MAP,
+		[BL_FIELD_LIST] = BL_KEPT_LIST,
+		[BL_FIELD_OPTIONAL] = BL_KEPT_MAP,
+		[BL_FIELD_MANAGED] = BL_KEPT_LIST,
+	};
+
+	if (field->type == BL_FIELD_KEPT)
+		return (enum bl_kept_as)field->kept;
+	if (field->type == BL_FIELD_INT && field->size == sizeof(int64_t))
+		return BL_KEPT_LONG;
+	return (enum bl_kept_as)looks[field->type];
+}
+
 int64_t bl_field_get_int(const struct bl_field *field, const void *base)
 {
 	const void *at = bl_field_at(field, base);

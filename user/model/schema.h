@@ -31,6 +31,24 @@ enum bl_field_type {
 	BL_FIELD_MANAGED, /* const char *: a list as JSON text, let go unless it is asked for */
 };
 
+/* What the value of a BL_FIELD_KEPT looks like: it is checked, and no more. */
+enum bl_kept_as {
+	BL_KEPT_ANY,
+	BL_KEPT_STRING,
+	BL_KEPT_INT, /* of 32 bits */
+	BL_KEPT_LONG,
+	BL_KEPT_BOOL,
+	BL_KEPT_TIME,
+	BL_KEPT_QUANTITY,
+	BL_KEPT_INT_OR_STRING,
+	BL_KEPT_INTS, /* a list of BL_KEPT_LONG */
+	BL_KEPT_STRINGS,
+	BL_KEPT_PAIRS,
+	BL_KEPT_QUANTITIES, /* a mapping of names to BL_KEPT_QUANTITY */
+	BL_KEPT_MAP,        /* with the fields of `sub`; NULL: any */
+	BL_KEPT_LIST,       /* of such mappings */
+};
+
 struct bl_enum_name {
 	const char *name; /* NULL ends the list */
 	int value;
@@ -46,13 +64,14 @@ struct bl_field {
 	uint8_t name_len;
 	uint8_t type; /* enum bl_field_type */
 	uint8_t size; /* of the member */
+	uint8_t kept; /* enum bl_kept_as, of a BL_FIELD_KEPT */
 	bool required;
 	bool always; /* encoded also when it is empty */
 	bool atomic; /* a mapping or list that server-side apply takes as one value */
 	/* A strategic merge patch drops what `$retainKeys` of it does not name. */
 	bool retain_keys;
 	uint16_t offset;
-	const struct bl_type *sub;
+	const struct bl_type *sub; /* of a kept field: what it holds, with no struct behind it */
 	const struct bl_enum_name *names;
 	const char *key;
 	/* The field by which a strategic merge patch tells the items of this list apart; "": the
@@ -80,6 +99,31 @@ struct bl_type {
 /* For rows: `BL_NAME("port")` and `BL_AT(struct bl_service_port, port)`. */
 #define BL_NAME(text) .name = (text), .name_len = sizeof(text) - 1
 #define BL_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define BL_KEEP(text, looks)                                                                       \
+	{                                                                                          \
+		BL_NAME(text), .type = BL_FIELD_KEPT, .kept = (BL_KEPT_##looks)                    \
+	}
+#define BL_KEEP_MAP(text, table)                                                                   \
+	{                                                                                          \
+		BL_NAME(text), .type = BL_FIELD_KEPT, .kept = BL_KEPT_MAP, .sub = &(table)         \
+	}
+/* One value for server-side apply. */
+#define BL_KEEP_ATOM(text, table)                                                                  \
+	{                                                                                          \
+		BL_NAME(text), .type = BL_FIELD_KEPT, .kept = BL_KEPT_MAP, .sub = &(table),        \
+			       .atomic = true                                                      \
+	}
+/* A list; `by` and `keys` are its `merge_key` and `list_keys`, NULL where it is one value. */
+#define BL_KEEP_LIST(text, table, by, keys)                                                        \
+	{                                                                                          \
+		BL_NAME(text), .type = BL_FIELD_KEPT, .kept = BL_KEPT_LIST, .sub = &(table),       \
+			       .merge_key = (by), .list_keys = (keys)                              \
+	}
+/* The table of what is only kept, as `sub` of such rows. */
+#define BL_KEPT_TYPE(title, table)                                                                 \
+	{                                                                                          \
+		.name = (title), .fields = (table), .count = sizeof(table) / sizeof((table)[0])    \
+	}
 #define BL_TYPE(table, type)                                                                       \
 	.fields = (table), .count = sizeof(table) / sizeof((table)[0]), .size = sizeof(type)
 
@@ -113,6 +157,9 @@ static inline void *bl_field_at(const struct bl_field *field, const void *base)
 {
 	return (char *)(uintptr_t)base + field->offset;
 }
+
+/* What a value of the row looks like, whichever its type. */
+enum bl_kept_as bl_field_looks(const struct bl_field *field);
 
 int64_t bl_field_get_int(const struct bl_field *field, const void *base);
 void bl_field_set_int(const struct bl_field *field, void *base, int64_t value);

@@ -117,7 +117,7 @@ static const struct bl_field endpoint_fields[] = {
 	 .help = "name of the endpoint in DNS"},
 	{BL_NAME("targetRef"), .type = BL_FIELD_OPTIONAL, AT(target), .sub = &bl_type_target_ref,
 	 .atomic = true, .help = "the pod behind the address"},
-	{BL_NAME("deprecatedTopology"), .type = BL_FIELD_KEPT},
+	BL_KEEP("deprecatedTopology", PAIRS),
 	{BL_NAME("nodeName"), .type = BL_FIELD_STRING, AT(node_name),
 	 .help = "the node that the endpoint is on"},
 	{BL_NAME("zone"), .type = BL_FIELD_STRING, AT(zone), .help = "the zone of that node"},

@@ -4,11 +4,6 @@
 #include "model/pod.h"
 #include "model/schema.h"
 
-#define KEPT(field)                                                                                \
-	{                                                                                          \
-		BL_NAME(field), .type = BL_FIELD_KEPT                                              \
-	}
-
 const struct bl_enum_name bl_protocol_names[] = {
 	{"TCP", BL_PROTOCOL_TCP},
 	{"UDP", BL_PROTOCOL_UDP},
@@ -21,8 +16,8 @@ static const struct bl_field owner_fields[] = {
 	{BL_NAME("kind"), .type = BL_FIELD_STRING, BL_AT(struct bl_owner, kind)},
 	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_owner, name)},
 	{BL_NAME("uid"), .type = BL_FIELD_STRING, BL_AT(struct bl_owner, uid)},
-	KEPT("controller"),
-	KEPT("blockOwnerDeletion"),
+	BL_KEEP("controller", BOOL),
+	BL_KEEP("blockOwnerDeletion", BOOL),
 };
 
 static const struct bl_type type_owner = {
@@ -38,14 +33,14 @@ static const struct bl_field meta_fields[] = {
 		.required = true,
 		.help = "name of the object, unique among its kind in its namespace",
 	},
-	KEPT("generateName"),
+	BL_KEEP("generateName", STRING),
 	{
 		BL_NAME("namespace"),
 		.type = BL_FIELD_STRING,
 		BL_AT(struct bl_meta, ns),
 		.help = "namespace; 'default' when it is not given",
 	},
-	KEPT("selfLink"),
+	BL_KEEP("selfLink", STRING),
 	{BL_NAME("uid"), .type = BL_FIELD_STRING, BL_AT(struct bl_meta, uid),
 	 .help = "unique over all objects that ever were; made by the server"},
 	{BL_NAME("resourceVersion"), .type = BL_FIELD_VERSION,
@@ -57,7 +52,7 @@ static const struct bl_field meta_fields[] = {
 	 .help = "when the object was made, RFC 3339"},
 	{BL_NAME("deletionTimestamp"), .type = BL_FIELD_TIME, BL_AT(struct bl_meta, deletion_time),
 	 .help = "when the object is (or was) to be gone; set: it is being deleted"},
-	KEPT("deletionGracePeriodSeconds"),
+	BL_KEEP("deletionGracePeriodSeconds", LONG),
 	{BL_NAME("labels"), .type = BL_FIELD_PAIRS, BL_AT(struct bl_meta, labels),
 	 .help = "words by which selectors find the object"},
 	{BL_NAME("annotations"), .type = BL_FIELD_PAIRS, BL_AT(struct bl_meta, annotations),
@@ -65,7 +60,8 @@ static const struct bl_field meta_fields[] = {
 	{BL_NAME("ownerReferences"), .type = BL_FIELD_LIST, BL_AT(struct bl_meta, owners),
 	 .sub = &type_owner, .merge_key = "uid", .list_keys = "uid",
 	 .help = "objects that this one belongs to"},
-	{BL_NAME("finalizers"), .type = BL_FIELD_KEPT, .merge_key = "", .list_keys = ""},
+	{BL_NAME("finalizers"), .type = BL_FIELD_KEPT, .kept = BL_KEPT_STRINGS, .merge_key = "",
+	 .list_keys = ""},
 	/* Larger than all the rest, and of use only where objects are written. */
 	{BL_NAME("managedFields"), .type = BL_FIELD_MANAGED, BL_AT(struct bl_meta, managed_fields),
 	 .help = "who gave which fields, kept by the server for applies"},
@@ -81,9 +77,9 @@ static const struct bl_field target_ref_fields[] = {
 	{BL_NAME("namespace"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, ns)},
 	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, name)},
 	{BL_NAME("uid"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, uid)},
-	KEPT("apiVersion"),
-	KEPT("resourceVersion"),
-	KEPT("fieldPath"),
+	BL_KEEP("apiVersion", STRING),
+	BL_KEEP("resourceVersion", STRING),
+	BL_KEEP("fieldPath", STRING),
 };
 
 const struct bl_type bl_type_target_ref = {
@@ -101,11 +97,11 @@ static const struct bl_enum_name condition_names[] = {
 static const struct bl_field condition_fields[] = {
 	{BL_NAME("type"), .type = BL_FIELD_STRING, BL_AT(struct bl_condition, type),
 	 .required = true},
-	KEPT("observedGeneration"),
+	BL_KEEP("observedGeneration", LONG),
 	{BL_NAME("status"), .type = BL_FIELD_ENUM, BL_AT(struct bl_condition, status),
 	 .names = condition_names},
-	KEPT("lastProbeTime"),
-	KEPT("lastHeartbeatTime"),
+	BL_KEEP("lastProbeTime", TIME),
+	BL_KEEP("lastHeartbeatTime", TIME),
 	{BL_NAME("lastTransitionTime"), .type = BL_FIELD_TIME,
 	 BL_AT(struct bl_condition, last_transition_time)},
 	{BL_NAME("reason"), .type = BL_FIELD_STRING, BL_AT(struct bl_condition, reason)},

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/node.h"
-#include "model/schema.h"
+#include "model/schema_kept.h"
 
 #define AT(member) BL_AT(struct bl_node, member)
-#define KEPT(field)                                                                                \
-	{                                                                                          \
-		BL_NAME(field), .type = BL_FIELD_KEPT                                              \
-	}
 
 static const struct bl_field taint_fields[] = {
 	{BL_NAME("key"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, key), .required = true},
 	{BL_NAME("value"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, value)},
 	{BL_NAME("effect"), .type = BL_FIELD_STRING, BL_AT(struct bl_taint, effect),
 	 .required = true},
-	KEPT("timeAdded"),
+	BL_KEEP("timeAdded", TIME),
 };
 
 static const struct bl_type type_taint = {
@@ -38,13 +34,13 @@ static const struct bl_field spec_fields[] = {
 	 .help = "prefix of the pods of this node"},
 	{BL_NAME("podCIDRs"), .type = BL_FIELD_STRINGS, AT(pod_cidrs), .merge_key = "",
 	 .list_keys = "", .help = "podCIDR and that of the other family"},
-	KEPT("providerID"),
+	BL_KEEP("providerID", STRING),
 	{BL_NAME("unschedulable"), .type = BL_FIELD_BOOL, AT(unschedulable),
 	 .help = "true: no new pods"},
 	{BL_NAME("taints"), .type = BL_FIELD_LIST, AT(taints), .sub = &type_taint,
 	 .help = "what keeps pods away"},
-	KEPT("configSource"),
-	KEPT("externalID"),
+	BL_KEEP("configSource", MAP),
+	BL_KEEP("externalID", STRING),
 };
 
 static const struct bl_type type_spec = {
@@ -53,22 +49,22 @@ static const struct bl_type type_spec = {
 };
 
 static const struct bl_field status_fields[] = {
-	KEPT("capacity"),
-	KEPT("allocatable"),
-	KEPT("phase"),
+	BL_KEEP("capacity", QUANTITIES),
+	BL_KEEP("allocatable", QUANTITIES),
+	BL_KEEP("phase", STRING),
 	{BL_NAME("conditions"), .type = BL_FIELD_LIST, AT(conditions), .sub = &bl_type_condition,
 	 .merge_key = "type", .list_keys = "type", .help = "Ready and others"},
 	{BL_NAME("addresses"), .type = BL_FIELD_LIST, AT(addresses), .sub = &type_address,
 	 .merge_key = "type", .list_keys = "type", .help = "addresses and names of the node"},
-	KEPT("daemonEndpoints"),
-	KEPT("nodeInfo"),
-	KEPT("images"),
-	KEPT("volumesInUse"),
-	KEPT("volumesAttached"),
-	KEPT("config"),
-	KEPT("runtimeHandlers"),
-	KEPT("features"),
-	KEPT("declaredFeatures"),
+	BL_KEEP_MAP("daemonEndpoints", bl_kept_daemon_endpoints),
+	BL_KEEP_MAP("nodeInfo", bl_kept_node_info),
+	BL_KEEP_LIST("images", bl_kept_image, NULL, NULL),
+	BL_KEEP("volumesInUse", STRINGS),
+	BL_KEEP_LIST("volumesAttached", bl_kept_attached_volume, NULL, NULL),
+	BL_KEEP("config", MAP),
+	BL_KEEP_LIST("runtimeHandlers", bl_kept_runtime_handler, NULL, NULL),
+	BL_KEEP_MAP("features", bl_kept_node_features),
+	BL_KEEP("declaredFeatures", STRINGS),
 };
 
 static const struct bl_type type_status = {
@@ -91,7 +87,7 @@ const struct bl_type bl_type_node = {
 };
 
 static const struct bl_field namespace_spec_fields[] = {
-	KEPT("finalizers"),
+	BL_KEEP("finalizers", STRINGS),
 };
 
 static const struct bl_type type_namespace_spec = {
@@ -102,7 +98,7 @@ static const struct bl_type type_namespace_spec = {
 static const struct bl_field namespace_status_fields[] = {
 	{BL_NAME("phase"), .type = BL_FIELD_STRING, BL_AT(struct bl_namespace, phase),
 	 .help = "Active or Terminating"},
-	{BL_NAME("conditions"), .type = BL_FIELD_KEPT, .merge_key = "type", .list_keys = "type"},
+	BL_KEEP_LIST("conditions", bl_type_condition, "type", "type"),
 };
 
 static const struct bl_type type_namespace_status = {
@@ -135,8 +131,8 @@ static const struct bl_field lease_spec_fields[] = {
 	 .help = "when the holder has last said so"},
 	{BL_NAME("leaseTransitions"), .type = BL_FIELD_INT, OF_LEASE(transitions),
 	 .help = "how often it went from one holder to another"},
-	KEPT("strategy"),
-	KEPT("preferredHolder"),
+	BL_KEEP("strategy", STRING),
+	BL_KEEP("preferredHolder", STRING),
 };
 
 static const struct bl_type type_lease_spec = {

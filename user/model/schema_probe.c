@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/probe.h"
-#include "model/schema.h"
+#include "model/schema_kept.h"
 
 static const struct bl_field exec_fields[] = {
 	{BL_NAME("command"), .type = BL_FIELD_STRINGS, BL_AT(struct bl_exec_action, command),
 	 .help = "program and arguments, run in the container, without a shell"},
 };
 
-static const struct bl_type type_exec = {
+const struct bl_type bl_type_exec = {
 	.name = "ExecAction",
 	BL_TYPE(exec_fields, struct bl_exec_action),
 };
@@ -44,7 +44,7 @@ static const struct bl_field http_get_fields[] = {
 	 .sub = &type_header, .help = "headers of the request"},
 };
 
-static const struct bl_type type_http_get = {
+const struct bl_type bl_type_http_get = {
 	.name = "HTTPGetAction",
 	BL_TYPE(http_get_fields, struct bl_http_get_action),
 };
@@ -56,7 +56,7 @@ static const struct bl_field tcp_socket_fields[] = {
 	 .help = "what to connect to; the pod's address when it is not given"},
 };
 
-static const struct bl_type type_tcp_socket = {
+const struct bl_type bl_type_tcp_socket = {
 	.name = "TCPSocketAction",
 	BL_TYPE(tcp_socket_fields, struct bl_tcp_socket_action),
 };
@@ -75,11 +75,11 @@ static const struct bl_type type_grpc = {
 
 static const struct bl_field probe_fields[] = {
 	{BL_NAME("exec"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_probe, exec),
-	 .sub = &type_exec, .help = "succeeds when a command ends with 0"},
+	 .sub = &bl_type_exec, .help = "succeeds when a command ends with 0"},
 	{BL_NAME("httpGet"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_probe, http_get),
-	 .sub = &type_http_get, .help = "succeeds when a GET is answered with 200-399"},
+	 .sub = &bl_type_http_get, .help = "succeeds when a GET is answered with 200-399"},
 	{BL_NAME("tcpSocket"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_probe, tcp_socket),
-	 .sub = &type_tcp_socket, .help = "succeeds when a connection is accepted"},
+	 .sub = &bl_type_tcp_socket, .help = "succeeds when a connection is accepted"},
 	{BL_NAME("grpc"), .type = BL_FIELD_OPTIONAL, BL_AT(struct bl_probe, grpc),
 	 .sub = &type_grpc, .help = "succeeds when the health service says SERVING"},
 	{BL_NAME("initialDelaySeconds"), .type = BL_FIELD_INT,

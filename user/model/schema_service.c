@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "model/schema.h"
+#include "model/schema_kept.h"
 #include "model/service.h"
 
 #define AT(member) BL_AT(struct bl_service_spec, member)
@@ -149,7 +149,7 @@ static const struct bl_field ingress_fields[] = {
 	 BL_AT(struct bl_load_balancer_ingress, hostname)},
 	{BL_NAME("ipMode"), .type = BL_FIELD_STRING,
 	 BL_AT(struct bl_load_balancer_ingress, ip_mode)},
-	{BL_NAME("ports"), .type = BL_FIELD_KEPT},
+	BL_KEEP_LIST("ports", bl_kept_port_status, NULL, NULL),
 };
 
 static const struct bl_type type_ingress = {
@@ -170,7 +170,7 @@ static const struct bl_type type_load_balancer = {
 static const struct bl_field status_fields[] = {
 	{BL_NAME("loadBalancer"), .type = BL_FIELD_STRUCT, .sub = &type_load_balancer,
 	 .always = true},
-	{BL_NAME("conditions"), .type = BL_FIELD_KEPT, .merge_key = "type", .list_keys = "type"},
+	BL_KEEP_LIST("conditions", bl_type_condition, "type", "type"),
 };
 
 static const struct bl_type type_status = {

@@ -132,7 +132,7 @@ static int decode_one(const char *path, const struct bl_source_name *name, struc
 		return r;
 	}
 	r = bl_decode(path, text.data ? text.data : "", text.len, &bl_limits_default,
-		      BL_DECODE_MANAGED, &list, diag);
+		      BL_DECODE_MANAGED | BL_DECODE_KEPT_AS_IT_IS, &list, diag);
 	if (r < 0)
 		return r;
 	object = list.count == 1 ? list.items[0] : NULL;
