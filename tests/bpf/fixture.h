@@ -88,9 +88,11 @@ int try_connect(int fd, struct where where); /* 0 or -errno */
 int try_send(int fd, struct where where);    /* 0 or -errno; unconnected UDP */
 /* Listens (TCP) or waits for datagrams (UDP). */
 int open_server(struct where where, int type);
-/* One datagram within a second: back to its sender; false when none comes. */
+/* One datagram, within seconds: back to its sender; false when none comes. */
 bool echo_one(int server);
-/* True when somebody connected or sent to this server, which is taken away. */
+/* Which of the servers somebody connected or sent to, within seconds; that is taken away. `count`:
+ * none of them. */
+size_t find_reached(const int *servers, size_t count);
 bool server_was_reached(int server);
 void assert_same_place(const struct sockaddr_storage *seen, struct where expected,
 		       const char *what);

@@ -11,7 +11,8 @@
 
 #include "fixture.h"
 
-#define WAIT_MS 1000
+/* For what comes on any machine: a busy one delivers packets of lo when it gets round to it. */
+#define WAIT_MS 10000
 
 int family_of(const char *address)
 {
@@ -118,23 +119,44 @@ bool echo_one(int server)
 	return true;
 }
 
-bool server_was_reached(int server)
+/* A connection or a datagram that waits. */
+static void take_one(int server)
 {
 	int type, fd;
 	socklen_t size = sizeof(type);
 	char byte;
 
-	if (!is_readable(server, 0))
-		return false;
 	cr_assert_eq(getsockopt(server, SOL_SOCKET, SO_TYPE, &type, &size), 0);
 	if (type == SOCK_DGRAM) {
 		cr_assert_eq(recv(server, &byte, 1, 0), 1);
-		return true;
+		return;
 	}
 	fd = accept(server, NULL, NULL);
 	cr_assert_geq(fd, 0);
 	(void)close(fd);
-	return true;
+}
+
+size_t find_reached(const int *servers, size_t count)
+{
+	struct pollfd waiting[STACK_BACKENDS];
+	size_t found = count;
+
+	cr_assert_leq(count, STACK_BACKENDS);
+	for (size_t i = 0; i < count; i++)
+		waiting[i] = (struct pollfd){.fd = servers[i], .events = POLLIN};
+	cr_assert_geq(poll(waiting, count, WAIT_MS), 0, "poll: %s", strerror(errno));
+	for (size_t i = 0; i < count; i++)
+		if (waiting[i].revents) {
+			cr_assert_eq(found, count, "servers %zu and %zu were reached", found, i);
+			take_one(servers[i]);
+			found = i;
+		}
+	return found;
+}
+
+bool server_was_reached(int server)
+{
+	return find_reached(&server, 1) == 0;
 }
 
 void assert_same_place(const struct sockaddr_storage *seen, struct where expected, const char *what)

@@ -277,7 +277,7 @@ Test(connect, udp_socket_that_connects_again_keeps_its_backend_until_that_leaves
 		struct where vip = {stack->virtual_address, 80}, dialled = {stack->dialled, 80};
 		int fd = open_socket(stack->dialled, SOCK_DGRAM), servers[STACK_BACKENDS];
 		uint32_t ids[STACK_BACKENDS];
-		size_t had = STACK_BACKENDS;
+		size_t had = STACK_BACKENDS, found;
 
 		for (size_t i = 0; i < STACK_BACKENDS; i++)
 			servers[i] = open_server(stack->backends[i], SOCK_DGRAM);
@@ -285,11 +285,10 @@ Test(connect, udp_socket_that_connects_again_keeps_its_backend_until_that_leaves
 		for (int round = 0; round < 20; round++) {
 			cr_assert_eq(try_connect(fd, dialled), 0);
 			cr_assert_eq(send(fd, "x", 1, 0), 1);
-			for (size_t i = 0; i < STACK_BACKENDS; i++)
-				if (server_was_reached(servers[i])) {
-					cr_assert(round == 0 || i == had);
-					had = i;
-				}
+			found = find_reached(servers, STACK_BACKENDS);
+			cr_assert_lt(found, STACK_BACKENDS, "no server had the datagram");
+			cr_assert(round == 0 || found == had);
+			had = found;
 		}
 		set_backend_state(ids[had], BL_BACKEND_TERMINATING);
 		cr_assert_eq(try_connect(fd, dialled), 0);

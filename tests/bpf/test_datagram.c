@@ -49,14 +49,10 @@ static void pair_down(const struct pair *pair)
 /* Sends once and says which server had it. */
 static size_t send_and_find(int fd, struct where dialled, const int servers[STACK_BACKENDS])
 {
-	size_t found = STACK_BACKENDS;
+	size_t found;
 
 	cr_assert_eq(try_send(fd, dialled), 0, "%s: %s", dialled.address, strerror(errno));
-	for (size_t i = 0; i < STACK_BACKENDS; i++)
-		if (server_was_reached(servers[i])) {
-			cr_assert_eq(found, STACK_BACKENDS, "one datagram came twice");
-			found = i;
-		}
+	found = find_reached(servers, STACK_BACKENDS);
 	cr_assert_lt(found, STACK_BACKENDS, "no server had the datagram");
 	return found;
 }

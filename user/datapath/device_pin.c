@@ -24,6 +24,16 @@ static int pin_path(const char *dir, enum bl_device_pin pin, uint32_t ifindex,
 	return len < BL_PIN_PATH ? 0 : -ENAMETOOLONG;
 }
 
+/* The kernel takes a link off some time after its last reference is gone, and whoever attaches the
+ * next program meanwhile finds the device taken. This takes it off now. */
+static void detach_link(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd >= 0)
+		(void)bpf_link_detach(fd); /* fails where the device went away first */
+}
+
 int bl_device_unpin(const char *dir, enum bl_device_pin pin, uint32_t ifindex)
 {
 	char path[BL_PIN_PATH];
@@ -31,6 +41,8 @@ int bl_device_unpin(const char *dir, enum bl_device_pin pin, uint32_t ifindex)
 
 	if (r < 0)
 		return r;
+	if (pin == BL_DEVICE_PIN_XDP)
+		detach_link(path);
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
