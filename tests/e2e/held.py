@@ -10,7 +10,7 @@ from lab.laboratory import HTTP_PORT
 # A line of input has every connection ask once more; the number of good answers comes back.
 HOLD = """
 import socket, sys
-host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+host, port, own_ports = sys.argv[1], int(sys.argv[2]), range(*map(int, sys.argv[3:5]))
 def ask(sock):
     sock.sendall(b"GET / HTTP/1.1\\r\\nHost: web\\r\\n\\r\\n")
     answer = b""
@@ -20,9 +20,7 @@ def ask(sock):
             raise OSError("closed")
         answer += block
     return answer
-socks = []
-while len(socks) < count:
-    socks.append(socket.create_connection((host, port), timeout=10))
+socks = [socket.create_connection((host, port), 30, ("", own)) for own in own_ports]
 for _ in sys.stdin:
     good = 0
     for sock in socks:
@@ -35,10 +33,16 @@ for _ in sys.stdin:
 
 
 class Held:
+    """Each connection has a port of the client's that no other has: the kernel would give two
+    frontends the same ones now and then, and a backend of both could not tell them apart."""
+
+    next_port = 20000  # below those that the kernel gives
+
     def __init__(self, client, address, port, count):
+        first, Held.next_port = Held.next_port, Held.next_port + count
         self.child = client.start("/usr/bin/python3", "-I", "-c", HOLD, address, str(port),
-                                  str(count), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  text=True)
+                                  str(first), str(first + count), stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
 
     def alive(self, timeout=60):
         """How many answer."""
@@ -47,7 +51,10 @@ class Held:
         readable, _, _ = select.select([self.child.stdout], [], [], timeout)
         if not readable:
             raise system.LabError("the holder of connections does not answer")
-        return int(self.child.stdout.readline())
+        line = self.child.stdout.readline()
+        if not line:
+            raise system.LabError("the holder of connections could not make them all")
+        return int(line)
 
     def close(self):
         self.child.stdin.close()
