@@ -70,6 +70,12 @@ class Agent:
                 *self.node.place(), "--state-dir", self.node.state, "--socket", self.node.socket,
                 *self.options]
 
+    def launch(self):
+        """Returns at once; who wants it to be ready calls start()."""
+        with open(self.log, "ab") as log:
+            self.child = self.node.start(*self.argv(), stdout=log, stderr=log,
+                                         cgroup=os.path.join(self.node.cgroup, "agent"))
+
     def start(self, timeout=30):
         """Returns once the agent says that it is ready (sd_notify)."""
         path = os.path.join(self.node.folder, "notify")
@@ -80,10 +86,7 @@ class Agent:
             notify.settimeout(0.1)
             self.node.env["NOTIFY_SOCKET"] = path
             try:
-                with open(self.log, "ab") as log:
-                    self.child = self.node.start(
-                        *self.argv(), cgroup=os.path.join(self.node.cgroup, "agent"),
-                        stdout=log, stderr=log)
+                self.launch()
             finally:
                 del self.node.env["NOTIFY_SOCKET"]
             deadline = time.monotonic() + timeout

@@ -228,6 +228,9 @@ static void set_connection(struct setter *set, const struct bl_kube_client *clie
 	const char *proxy = client->config.proxy_url;
 
 	set_long(set, CURLOPT_NOSIGNAL, 1);
+	/* A thread that looks a name up is left to itself when its transfer ends: libcurl would
+	 * have the loop wait for it, which takes as long as name servers are silent. */
+	set_long(set, CURLOPT_QUICK_EXIT, 1);
 	set_pointer(set, CURLOPT_PROTOCOLS_STR, "http,https");
 	set_long(set, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
 	/* Calls wait to see whether they can share a connection. Without TLS they cannot, and some

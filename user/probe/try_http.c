@@ -80,6 +80,8 @@ static CURL *make_easy(struct bl_http_tries *http)
 		return NULL;
 #define SET(option, value) code = code ? code : curl_easy_setopt(easy, option, value)
 	SET(CURLOPT_NOSIGNAL, 1L);
+	/* Or the loop would wait for the thread that looks a name up, when its try is over. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
