@@ -75,7 +75,7 @@ static __always_inline void bl_answer_ip(void *place, const struct bl_packet *pa
 static __always_inline __u32 bl_answer_pseudo(const struct bl_packet *packet, __u8 protocol,
 					      __u16 payload)
 {
-	const union bl_ip zero = {0};
+	const union bl_ip zero = {.words = {0}};
 	__u32 sum = bl_csum_add(bl_csum_ip(&zero, &packet->tuple.source),
 				bl_csum_ip(&zero, &packet->tuple.destination));
 

@@ -48,16 +48,30 @@ static __noinline int bl_dsr_wrap(struct bl_context *ctx, const struct bl_packet
 	return bl_dsr_put(ctx, packet, to);
 }
 
+/* Another node, as far as this one knows. */
+static __always_inline bool bl_dsr_is_peer(const union bl_ip *address, __u8 family)
+{
+	struct bl_dsr_peer_key key = {
+		.prefixlen = 32 + (family == BL_FAMILY_IPV4 ? 32 : 128),
+		.family = family,
+		.address = *address,
+	};
+
+	return bpf_map_lookup_elem(&dsr_peers, &key) != NULL;
+}
+
 /* The frontend as the node that the client dialled knows it: a NodePort is looked up as loopback,
- * for the address is another node's. */
-static __always_inline const struct bl_frontend *bl_dsr_find(const struct bl_tuple *tuple)
+ * for the address is another node's, or should be. */
+static __always_inline const struct bl_frontend *bl_dsr_find(const struct bl_tuple *tuple,
+							     bool *ret_is_elsewhere)
 {
 	const struct bl_frontend *found = bl_frontend_lookup(
 		&tuple->destination, tuple->family, tuple->destination_port, tuple->protocol);
-	union bl_ip loopback = {0};
+	union bl_ip loopback = {.words = {0}}; /* all of it: the first member is shorter */
 
 	if (found)
 		return found->flags & BL_FRONTEND_F_HOST_ONLY ? NULL : found;
+	*ret_is_elsewhere = true;
 	if (tuple->family == BL_FAMILY_IPV4)
 		loopback.words[0] = bpf_htonl(0x7f000001);
 	else
@@ -68,13 +82,14 @@ static __always_inline const struct bl_frontend *bl_dsr_find(const struct bl_tup
 }
 
 /*
- * Whoever the sender is, it reaches no more than a client of the frontend does: one that clients
- * outside reach, and whose source ranges admit the client. That its packets are encapsulated at all
- * says dsr_backends.
+ * The sender reaches no more than a client of the frontend does: one that clients outside reach,
+ * and whose source ranges admit the client. That its packets are encapsulated at all says
+ * dsr_backends.
  */
-static __always_inline bool bl_dsr_frontend(const struct bl_tuple *tuple, __u32 *ret_service_id)
+static __always_inline bool bl_dsr_frontend(const struct bl_tuple *tuple, __u32 *ret_service_id,
+					    bool *ret_is_elsewhere)
 {
-	const struct bl_frontend *found = bl_dsr_find(tuple);
+	const struct bl_frontend *found = bl_dsr_find(tuple, ret_is_elsewhere);
 
 	if (!found)
 		return false;
@@ -89,13 +104,14 @@ static __always_inline bool bl_dsr_frontend(const struct bl_tuple *tuple, __u32 
 }
 
 static __always_inline bool bl_dsr_backend(const struct bl_packet *outer,
-					   const struct bl_packet *inner, struct bl_choice *ret)
+					   const struct bl_packet *inner, struct bl_choice *ret,
+					   bool *ret_is_elsewhere)
 {
 	struct bl_dsr_key key = {.address = outer->tuple.destination,
 				 .family = outer->tuple.family};
 	const struct bl_dsr_backend *found;
 
-	if (!bl_dsr_frontend(&inner->tuple, &key.service_id))
+	if (!bl_dsr_frontend(&inner->tuple, &key.service_id, ret_is_elsewhere))
 		return false;
 	found = bpf_map_lookup_elem(&dsr_backends, &key);
 	return found && bl_backend_read(found->backend_id, ret) &&
@@ -170,12 +186,24 @@ static __always_inline int bl_dsr_unwrap(struct bl_context *ctx, const struct bl
 	return bl_move_head(ctx, head, outer->l3);
 }
 
+/* May this sender bring packets for the address that the client dialled? Else why not. */
+static __always_inline int bl_dsr_judge(const struct bl_packet *outer,
+					const struct bl_packet *inner, bool is_elsewhere)
+{
+	if (!bl_dsr_is_peer(&outer->tuple.source, outer->tuple.family))
+		return BL_REASON_DSR_STRANGER;
+	if (is_elsewhere && !bl_dsr_is_peer(&inner->tuple.destination, inner->tuple.family))
+		return BL_REASON_DSR_UNKNOWN;
+	return BL_REASON_DSR_TAKEN;
+}
+
 /* A packet that carries another one of its family. An enum bl_reason. */
 static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *outer)
 {
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
 	struct bl_scratch *s = bl_scratch_get();
 	struct bl_packet *inner;
+	bool is_elsewhere = false;
 	int reason;
 
 	if (!s || outer->l4 - outer->l3 != bl_ip_header_len(outer))
@@ -189,12 +217,17 @@ static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *oute
 		return BL_REASON_MALFORMED;
 	if ((inner->tuple.protocol != IPPROTO_TCP && inner->tuple.protocol != IPPROTO_UDP) ||
 	    (inner->fragment == BL_FRAGMENT_LATER && !bl_fragment_find(inner)) ||
-	    !bl_dsr_backend(outer, inner, &s->choice))
+	    !bl_dsr_backend(outer, inner, &s->choice, &is_elsewhere))
 		return BL_REASON_DSR_UNKNOWN;
+	reason = bl_dsr_judge(outer, inner, is_elsewhere);
+	if (reason == BL_REASON_DSR_UNKNOWN)
+		return reason;
+	outer->verdict = BL_DROP;
+	if (reason == BL_REASON_DSR_STRANGER)
+		return reason;
 	if (inner->fragment == BL_FRAGMENT_FIRST)
 		(void)bl_fragment_store(inner);
 	bl_flow_begin(&s->flow, &s->choice, BL_FLOW_DSR, &inner->tuple, now_ns);
-	outer->verdict = BL_DROP;
 	reason = bl_dsr_expect(ctx, s, inner, now_ns);
 	if (reason != BL_REASON_DSR_TAKEN)
 		return reason;

@@ -114,4 +114,12 @@ struct {
 	__type(value, struct bl_dsr_backend);
 } dsr_backends SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BL_DSR_PEERS_MAX);
+	__type(key, struct bl_dsr_peer_key);
+	__type(value, struct bl_dsr_peer);
+} dsr_peers SEC(".maps");
+
 #endif

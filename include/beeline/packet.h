@@ -27,6 +27,7 @@
 #define BL_MAP_FRAGMENTS4 "fragments4"
 #define BL_MAP_FRAGMENTS6 "fragments6"
 #define BL_MAP_DSR_BACKENDS "dsr_backends"
+#define BL_MAP_DSR_PEERS "dsr_peers"
 
 /* Program names. */
 #define BL_PROG_XDP "bl_xdp"
@@ -42,6 +43,7 @@
 #define BL_PENDING_BUCKETS 4096u /* a power of two */
 #define BL_FRAGMENTS_MAX 4096u
 #define BL_DSR_BACKENDS_MAX 16384u
+#define BL_DSR_PEERS_MAX 16384u
 
 #define BL_SNAT_FIRST_DEFAULT 61000u /* above the kernel's own ip_local_port_range */
 #define BL_SNAT_LAST_DEFAULT 65535u
@@ -269,6 +271,19 @@ struct bl_dsr_key {
 
 struct bl_dsr_backend {
 	__u32 backend_id;
+};
+
+/* dsr_peers: longest-prefix match on the addresses of other nodes, which are the senders of what is
+ * encapsulated for this one, and have the NodePorts that are dialled there. prefixlen is 32 plus
+ * the prefix of the address; what is found is a peer. */
+struct bl_dsr_peer_key {
+	__u32 prefixlen;
+	__u32 family; /* enum bl_family */
+	union bl_ip address;
+};
+
+struct bl_dsr_peer {
+	__u32 admitted; /* 1 */
 };
 
 /* Load-time constants of the XDP and tc programs, written before the verifier runs. */

@@ -73,7 +73,9 @@
 	  "a client's port reaches this backend by another frontend already; dropped, the client " \
 	  "may try another port")                                                                  \
 	X(ANSWER_LIMIT, 41, "answer_limit",                                                        \
-	  "more refusals and ICMP errors than this CPU may send; dropped")
+	  "more refusals and ICMP errors than this CPU may send; dropped")                         \
+	X(DSR_STRANGER, 42, "dsr_stranger",                                                        \
+	  "an encapsulated packet came from no node that is known; dropped, see --dsr-peer")
 
 enum bl_reason {
 #define BL_REASON_ENUM(name, number, label, text) BL_REASON_##name = number,

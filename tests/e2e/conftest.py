@@ -82,9 +82,11 @@ def two_nodes(lab):
 
 
 def start_agents(nodes, *options):
-    """All at once: most of a start with a device is the kernel's look at the programs."""
+    """All at once: most of a start with a device is the kernel's look at the programs. No manifest
+    has Nodes, so an option says where the others are."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.start_agent("--device", "eth0", *options), nodes))
+        list(pool.map(lambda node: node.start_agent("--device", "eth0", *outside.PEERS, *options),
+                      nodes))
 
 
 def add_outside(lab):

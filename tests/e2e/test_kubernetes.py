@@ -2,7 +2,9 @@
 """The agent follows a cluster at an API server, through all that can happen to one; connections go
 on meanwhile."""
 
+import ipaddress
 import json
+import socket
 import time
 
 import pytest
@@ -411,3 +413,28 @@ def test_kubelets_own_readiness_and_only_a_service_that_asks_is_probed(followed)
     wait_for_answers(node.client, VIP, [first, second], timeout=8)
     put_service(node.server)
     system.wait_until(lambda: probe_count(node) == 0, 5, 0.1, "the end of probing")
+
+
+def dsr_peers(node):
+    rows = json.loads(node.output("bpftool", "-j", "map", "dump", "pinned",
+                                  f"{node.bpffs}/dsr_peers"))
+    keys = [bytes(int(byte, 16) for byte in row["key"]) for row in rows]
+    return {str(ipaddress.ip_address(key[8:12] if key[4] == socket.AF_INET else key[8:]))
+            for key in keys}
+
+
+def test_an_agent_with_devices_knows_all_nodes_of_the_cluster(followed):
+    """Whose encapsulated packets it takes. A Node of another name is not this one."""
+    node = followed(agent=("--device", "eth0"))
+    assert dsr_peers(node) == set()
+    node.server.put_node("other", addresses=("192.168.77.99", "fd00:77::99"))
+    system.wait_until(lambda: dsr_peers(node) == {"192.168.77.99", "fd00:77::99"}, 10, 0.1,
+                      "the other Node's addresses")
+    node.server.put_node(node.name, {ZONE: "zone-a"}, addresses=node.addresses)
+    node.server.put_node("other", addresses=("192.168.77.98",))
+    system.wait_until(lambda: dsr_peers(node) == {"192.168.77.98"}, 10, 0.1, "its new address")
+    node.server.delete(kind="Node", name="other")
+    system.wait_until(lambda: dsr_peers(node) == set(), 10, 0.1, "nobody")
+    assert not source(node)[1], "no word of a missing Node"
+    node.server.delete(kind="Node", name=node.name)
+    wait_for_problem(node, f"the cluster has no Node '{node.name}'")

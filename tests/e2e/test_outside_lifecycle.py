@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from held import Held, start_nginx
-from lab import system
+from lab import outside, system
 from objects import NODE_PORT, WEB, put_service
 from outside import outcome, put_node_port, status, wait_for, where
 
@@ -56,7 +56,7 @@ def test_held_connections_outlive_kills_restarts_and_upgrades_of_the_agents(outs
             node.agent.signal(number)
         assert [some.alive() for some in held] == every, "while no agent runs"
         for node in (near, far):
-            node.start_agent("--device", "eth0", "--xdp-mode", mode, *option)
+            node.start_agent("--device", "eth0", "--xdp-mode", mode, *outside.PEERS, *option)
             assert [some.alive() for some in held] == every, "after a restart"
         programs.append(sizes(near))
     assert programs[0] == programs[2] and programs[0] != programs[1], programs

@@ -64,6 +64,19 @@ static void put_frontends(uint8_t node)
 	}
 }
 
+/* 10.0.0.1 of either family: who sends what is encapsulated in the corpus. */
+static void put_peers(void)
+{
+	struct bl_dsr_peer_key key = {
+		.prefixlen = 64, .family = BL_FAMILY_IPV4, .address = {.ipv4 = {10, 0, 0, 1}}};
+	const struct bl_dsr_peer peer = {.admitted = 1};
+
+	native_update(&dsr_peers, sizeof(key), sizeof(peer), &key, &peer, BPF_ANY);
+	key.prefixlen = 160;
+	key.family = BL_FAMILY_IPV6;
+	native_update(&dsr_peers, sizeof(key), sizeof(peer), &key, &peer, BPF_ANY);
+}
+
 static void put_node(uint8_t node)
 {
 	static const struct bl_packet_port_word all = {~0ull, ~0ull};
@@ -84,6 +97,7 @@ static void put_node(uint8_t node)
 	put_backend(node, BL_FAMILY_IPV4);
 	put_backend(node, BL_FAMILY_IPV6);
 	put_frontends(node);
+	put_peers();
 }
 
 static void run(const uint8_t *frame, uint32_t len, bool is_egress)

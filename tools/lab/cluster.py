@@ -67,9 +67,11 @@ class ApiServer:
     def __getattr__(self, do):
         return lambda **arguments: self.call(do, **arguments)
 
-    def put_node(self, name, labels=None, taints=()):
+    def put_node(self, name, labels=None, taints=(), addresses=()):
         self.put(object={
             "apiVersion": "v1", "kind": "Node",
             "metadata": {"name": name, "labels": labels or {}},
             "spec": {"taints": list(taints)} if taints else {},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+            "status": {"conditions": [{"type": "Ready", "status": "True"}],
+                       "addresses": [{"type": "InternalIP", "address": address}
+                                     for address in addresses]}})

@@ -17,6 +17,7 @@ NETWORKS = ("198.51.100.0/24", "2001:db8:51::/64")
 VIRTUAL = ("203.0.113.0/24", "2001:db8:113::/64")
 CLUSTER = ("10.96.0.0/16", "fd00:10:96::/64")
 WIRE = ("192.168.77.0/24", "fd00:77::/64")
+PEERS = tuple(word for network in WIRE for word in ("--dsr-peer", network))
 ON_WIRE = ("192.168.77.1", "fd00:77::1")
 GATEWAYS = ("198.51.100.1", "2001:db8:51::1")
 

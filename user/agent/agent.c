@@ -63,6 +63,8 @@ static void begin(struct bl_agent *agent)
 	}
 	if (agent->balancing)
 		bl_balancing_begin(agent->balancing);
+	if (agent->dsr_peers)
+		bl_dsr_peers_start(agent->dsr_peers);
 	bl_reconcile_begin(agent->reconcile);
 }
 
@@ -591,6 +593,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_kube_client_free(agent->kube);
 	bl_health_check_free(agent->health_check);
 	bl_announcing_free(agent->announcing);
+	bl_dsr_peers_free(agent->dsr_peers);
 	bl_balancing_free(agent->balancing);
 	bl_devices_free(agent->devices);
 	bl_agent_dns_free(agent->dns);

@@ -35,6 +35,9 @@ struct bl_packet_options {
 	uint32_t maglev_entries; /* 0: the default */
 	struct bl_prefix node_port_prefixes[BL_AGENT_PREFIXES];
 	size_t node_port_prefix_count; /* 0: all addresses of the node */
+	/* Whose encapsulated packets are taken, besides those of known Nodes. */
+	struct bl_prefix dsr_peers[BL_AGENT_PREFIXES];
+	size_t dsr_peer_count;
 	struct bl_prefix pools[BL_AGENT_PREFIXES];
 	size_t pool_count;  /* 0: load-balancer addresses come from elsewhere */
 	bool pool_shared;   /* other agents read the same manifests */

@@ -178,13 +178,20 @@ void bl_announcing_set_owner(struct bl_announcing *announcing,
 
 static void on_store(const struct bl_event *event, void *userdata)
 {
+	const struct bl_announcing *announcing = userdata;
+
 	switch (event->object->kind) {
 	case BL_KIND_SERVICE:
 	case BL_KIND_POD:
 	case BL_KIND_ENDPOINTS:
 	case BL_KIND_ENDPOINT_SLICE:
-	case BL_KIND_NODE:
 		bl_announcing_renew(userdata);
+		break;
+	case BL_KIND_NODE:
+		/* Of others there may be thousands. */
+		if (!strcmp(event->object->meta.name,
+			    bl_node_watch_facts(announcing->config.node)->name))
+			bl_announcing_renew(userdata);
 		break;
 	default:
 		break;

@@ -83,6 +83,8 @@ int bl_cluster_make_source(struct bl_agent *agent, const struct bl_source_handle
 		.client = agent->kube,
 		.node_name = bl_node_watch_facts(agent->node)->name,
 		.all_services = agent->settings.config.dns.enabled,
+		/* Direct server return is between nodes that know each other. */
+		.all_nodes = agent->settings.config.packet.device_count > 0,
 	};
 
 	whole.in_force = in_force;

@@ -62,6 +62,23 @@ static int make_devices(struct bl_agent *agent, struct bl_err *err)
 	return bl_devices_new(&config, &agent->devices, err);
 }
 
+static int make_dsr_peers(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_packet_options *packet = &agent->settings.config.packet;
+	const struct bl_dsr_peers_config config = {
+		.loop = agent->loop,
+		.store = agent->store,
+		.datapath = agent->datapath,
+		.problems = agent->problems,
+		.node_name = bl_node_watch_facts(agent->node)->name,
+		.networks = packet->dsr_peers,
+		.network_count = packet->dsr_peer_count,
+	};
+	int r = packet->device_count ? bl_dsr_peers_new(&config, &agent->dsr_peers) : 0;
+
+	return r < 0 ? bl_err_set(err, r, "cannot follow other nodes: %s", strerror(-r)) : 0;
+}
+
 static int make_announcing(struct bl_agent *agent, struct bl_err *err)
 {
 	const struct bl_packet_options *packet = &agent->settings.config.packet;
@@ -107,6 +124,8 @@ int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err)
 {
 	int r = make_devices(agent, err);
 
+	if (r == 0)
+		r = make_dsr_peers(agent, err);
 	if (r == 0)
 		r = make_announcing(agent, err);
 	return r < 0 ? r : make_cluster_pool(agent, err);

@@ -8,7 +8,7 @@
 
 int bl_agent_make_pool(struct bl_agent *agent, struct bl_err *err);
 int bl_agent_make_balancing(struct bl_agent *agent);
-/* Devices, and announcements on them. */
+/* Devices, announcements on them, and the nodes whose encapsulated packets are taken. */
 int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err);
 
 #endif

@@ -88,6 +88,9 @@ static int read_packet(const struct bl_args *args, struct bl_packet_options *pac
 		r = bl_read_networks(args, "node-port-addresses", BL_AGENT_PREFIXES,
 				     packet->node_port_prefixes, &packet->node_port_prefix_count,
 				     err);
+	if (r == 0)
+		r = bl_read_networks(args, "dsr-peer", BL_AGENT_PREFIXES, packet->dsr_peers,
+				     &packet->dsr_peer_count, err);
 	return r < 0 ? r
 		     : bl_read_networks(args, "load-balancer-pool", BL_AGENT_PREFIXES,
 					packet->pools, &packet->pool_count, err);

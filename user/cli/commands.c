@@ -45,6 +45,9 @@ const struct bl_option bl_agent_options[] = {
 	 "that "
 	 "the pod answers the client itself; Services may choose with the annotation "
 	 "beeline.dev/forwarding-mode (snat)"},
+	{"dsr-peer", 0, BL_OPTION_LIST, "NETWORK",
+	 "take encapsulated packets from nodes in this network, too; else only from the addresses "
+	 "of Nodes that are known"},
 	{"lb-algorithm", 0, BL_OPTION_ENUM, "random|maglev",
 	 "how a pod is chosen for a client outside; Services may choose with the annotation "
 	 "beeline.dev/lb-algorithm (random)"},

@@ -30,6 +30,8 @@ struct bl_datapath_backing {
 	int (*renew_next_hops)(struct bl_datapath *datapath);
 	int (*read_flows)(struct bl_datapath *datapath, size_t limit, struct bl_flow_row **ret_rows,
 			  size_t *ret_count, struct bl_err *err);
+	int (*set_dsr_peers)(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			     size_t count, struct bl_err *err);
 	int (*set_netns_pods)(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			      size_t count, struct bl_err *err);
 	int (*sweep_sockets)(struct bl_datapath *datapath, size_t *ret_destroyed,

@@ -127,6 +127,12 @@ int bl_datapath_keep_devices(struct bl_datapath *datapath, const uint32_t *ifind
 /* Routes, neighbours or links changed: next hops that flows remember are looked up again. */
 int bl_datapath_renew_next_hops(struct bl_datapath *datapath);
 
+/* Other nodes' addresses and networks, whose encapsulated packets are taken (see dsr_peers).
+ * Replaces the whole map, new ones before old ones go; nothing without a packet path. -ENOSPC with
+ * the map's size in err. */
+int bl_datapath_set_dsr_peers(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			      size_t count, struct bl_err *err);
+
 /* A flow in one direction, established or not yet. */
 struct bl_flow_row {
 	struct bl_tuple from; /* a packet as it comes in, */

@@ -15,6 +15,8 @@ struct fake {
 	uint32_t family_count[2]; /* IPv4, IPv6 */
 	struct bl_netns_pod_row *pods;
 	size_t pod_count;
+	struct bl_prefix *peers;
+	size_t peer_count;
 	int fail_code; /* of the next calls that set frontends */
 	unsigned int fail_count;
 	struct bl_packet_row *packet_rows; /* in any order */
@@ -239,6 +241,22 @@ static int fake_read_flows(struct bl_datapath *datapath, size_t limit,
 	return 0;
 }
 
+static int fake_set_dsr_peers(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			      size_t count, struct bl_err *err)
+{
+	struct fake *fake = (struct fake *)datapath;
+	struct bl_prefix *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
+	if (count > 0)
+		memcpy(copy, peers, count * sizeof(*copy));
+	free(fake->peers);
+	fake->peers = copy;
+	fake->peer_count = count;
+	return 0;
+}
+
 static int fake_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			       size_t count, struct bl_err *err)
 {
@@ -325,6 +343,7 @@ static void fake_free(struct bl_datapath *datapath)
 			free(value);
 	}
 	bl_map_free(fake->frontends);
+	free(fake->peers);
 	free(fake->pods);
 	free(fake->packet_rows);
 	free(fake->flows);
@@ -343,6 +362,7 @@ static const struct bl_datapath_backing fake_backing = {
 	.keep_devices = fake_keep_devices,
 	.renew_next_hops = fake_renew_next_hops,
 	.read_flows = fake_read_flows,
+	.set_dsr_peers = fake_set_dsr_peers,
 	.set_netns_pods = fake_set_netns_pods,
 	.sweep_sockets = fake_sweep_sockets,
 	.read_reasons = fake_read_reasons,
@@ -357,6 +377,12 @@ void bl_fake_fail(struct bl_datapath *fake, int code, unsigned int count)
 {
 	((struct fake *)fake)->fail_code = code;
 	((struct fake *)fake)->fail_count = count;
+}
+
+size_t bl_fake_dsr_peers(const struct bl_datapath *fake, const struct bl_prefix **ret)
+{
+	*ret = ((const struct fake *)fake)->peers;
+	return ((const struct fake *)fake)->peer_count;
 }
 
 size_t bl_fake_netns_pods(const struct bl_datapath *fake, const struct bl_netns_pod_row **ret)

@@ -7,6 +7,8 @@
 
 /* The next `count` calls that set frontends fail with `code`, a negative errno. */
 void bl_fake_fail(struct bl_datapath *fake, int code, unsigned int count);
+/* Peers that were last set; borrowed until they are set again. */
+size_t bl_fake_dsr_peers(const struct bl_datapath *fake, const struct bl_prefix **ret);
 /* Pods in the map of network namespaces. */
 size_t bl_fake_netns_pods(const struct bl_datapath *fake, const struct bl_netns_pod_row **ret);
 

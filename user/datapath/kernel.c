@@ -48,6 +48,7 @@ static const struct bl_datapath_backing kernel_backing = {
 	.keep_devices = bl_kernel_keep_devices,
 	.renew_next_hops = bl_kernel_renew_next_hops,
 	.read_flows = bl_kernel_read_flows,
+	.set_dsr_peers = bl_kernel_set_dsr_peers,
 	.set_netns_pods = bl_kernel_set_netns_pods,
 	.sweep_sockets = bl_kernel_sweep_sockets,
 	.read_reasons = bl_kernel_read_reasons,

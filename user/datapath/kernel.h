@@ -41,6 +41,7 @@ enum bl_map_id {
 	BL_MAP_ID_FRAGMENTS4,
 	BL_MAP_ID_FRAGMENTS6,
 	BL_MAP_ID_DSR_BACKENDS,
+	BL_MAP_ID_DSR_PEERS,
 	BL_MAP_ID_COUNT,
 };
 extern const char *const bl_map_names[BL_MAP_ID_COUNT];
@@ -108,6 +109,8 @@ int bl_kernel_set_packet_row(struct bl_datapath *datapath, const struct bl_packe
 int bl_kernel_delete_packet_row(struct bl_datapath *datapath, const struct bl_packet_row *row);
 int bl_kernel_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_row **ret_rows,
 			       size_t *ret_count, struct bl_err *err);
+int bl_kernel_set_dsr_peers(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			    size_t count, struct bl_err *err);
 /* hash.c */
 int bl_kernel_set_netns_pods(struct bl_datapath *datapath, const struct bl_netns_pod_row *rows,
 			     size_t count, struct bl_err *err);

@@ -32,6 +32,7 @@ const char *const bl_map_names[BL_MAP_ID_COUNT] = {
 	[BL_MAP_ID_FRAGMENTS4] = BL_MAP_FRAGMENTS4,
 	[BL_MAP_ID_FRAGMENTS6] = BL_MAP_FRAGMENTS6,
 	[BL_MAP_ID_DSR_BACKENDS] = BL_MAP_DSR_BACKENDS,
+	[BL_MAP_ID_DSR_PEERS] = BL_MAP_DSR_PEERS,
 };
 
 uint32_t bl_map_block(enum bl_map_id id)

@@ -47,6 +47,15 @@ int bl_datapath_renew_next_hops(struct bl_datapath *datapath)
 	return datapath->backing->renew_next_hops(datapath);
 }
 
+int bl_datapath_set_dsr_peers(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			      size_t count, struct bl_err *err)
+{
+	if (datapath->read_only)
+		return bl_err_set(err, -EROFS, "cannot write: the maps are open read-only");
+	return datapath->has_packet ? datapath->backing->set_dsr_peers(datapath, peers, count, err)
+				    : 0;
+}
+
 int bl_datapath_read_flows(struct bl_datapath *datapath, size_t limit,
 			   struct bl_flow_row **ret_rows, size_t *ret_count, struct bl_err *err)
 {

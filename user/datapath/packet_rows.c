@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "datapath/kernel.h"
 
@@ -91,4 +92,90 @@ int bl_kernel_read_packet_rows(struct bl_datapath *datapath, struct bl_packet_ro
 	*ret_rows = list.rows;
 	*ret_count = list.count;
 	return 0;
+}
+
+static struct bl_dsr_peer_key peer_key(const struct bl_prefix *peer)
+{
+	return (struct bl_dsr_peer_key){
+		.prefixlen = 32u + peer->bits,
+		.family = peer->addr.family,
+		.address = peer->addr.ip,
+	};
+}
+
+static int compare_peers(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct bl_dsr_peer_key));
+}
+
+/* Those that stand in the map and not among `keys`, which are sorted: the caller's to free. */
+static int list_other_peers(int fd, const struct bl_dsr_peer_key *keys, size_t count,
+			    struct bl_dsr_peer_key **ret, size_t *ret_count)
+{
+	_cleanup_free_ struct bl_dsr_peer_key *others = NULL;
+	struct bl_dsr_peer_key key, next;
+	size_t used = 0, room = 0;
+	int r = bpf_map_get_next_key(fd, NULL, &next);
+
+	while (r == 0) {
+		key = next;
+		if (count == 0 || !bsearch(&key, keys, count, sizeof(key), compare_peers)) {
+			if (used == room) {
+				struct bl_dsr_peer_key *grown =
+					reallocarray(others, 2 * room + 16, sizeof(key));
+
+				if (!grown)
+					return -ENOMEM;
+				others = grown;
+				room = 2 * room + 16;
+			}
+			others[used++] = key;
+		}
+		r = bpf_map_get_next_key(fd, &key, &next);
+	}
+	*ret = TAKE_PTR(others);
+	*ret_count = used;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int set_peers(int fd, const struct bl_dsr_peer_key *keys, size_t count)
+{
+	const struct bl_dsr_peer admitted = {.admitted = 1};
+	_cleanup_free_ struct bl_dsr_peer_key *others = NULL;
+	size_t other_count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = bpf_map_update_elem(fd, &keys[i], &admitted, BPF_ANY);
+	if (r == 0)
+		r = list_other_peers(fd, keys, count, &others, &other_count);
+	for (size_t i = 0; r == 0 && i < other_count; i++) {
+		r = bpf_map_delete_elem(fd, &others[i]);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+int bl_kernel_set_dsr_peers(struct bl_datapath *datapath, const struct bl_prefix *peers,
+			    size_t count, struct bl_err *err)
+{
+	const struct bl_map_set *set = &((const struct bl_kernel *)datapath)->maps;
+	_cleanup_free_ struct bl_dsr_peer_key *keys = calloc(count + 1, sizeof(*keys));
+	int r;
+
+	if (!keys)
+		return bl_err_set(err, -ENOMEM, "cannot allocate %zu rows", count);
+	for (size_t i = 0; i < count; i++)
+		keys[i] = peer_key(&peers[i]);
+	if (count > 1)
+		qsort(keys, count, sizeof(*keys), compare_peers);
+	r = set_peers(set->fds[BL_MAP_ID_DSR_PEERS], keys, count);
+	if (r == -ENOSPC)
+		return bl_err_set(err, r,
+				  "map '" BL_MAP_DSR_PEERS "' of %u entries is full: there are "
+				  "%zu addresses of other nodes",
+				  set->sizes[BL_MAP_ID_DSR_PEERS], count);
+	errno = -r;
+	return r < 0 ? bl_err_set(err, r, "cannot write map '" BL_MAP_DSR_PEERS "': %m") : 0;
 }

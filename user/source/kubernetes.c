@@ -203,7 +203,7 @@ static void on_put(struct bl_object *object, void *userdata)
 	if (kubernetes->removal_count || kubernetes->puts.count >= BATCH_MAX)
 		deliver(kubernetes, false);
 	forget_refused(kubernetes, object->kind, object->meta.ns, object->meta.name);
-	if (object->kind == BL_KIND_NODE)
+	if (object->kind == BL_KIND_NODE && !strcmp(object->meta.name, kubernetes->node_name))
 		set_node_missing(kubernetes, false);
 	if (object->kind == BL_KIND_SERVICE &&
 	    bl_service_of(object)->spec.session_affinity == BL_SESSION_AFFINITY_CLIENT_IP)
@@ -229,7 +229,7 @@ static void on_remove(const char *ns, const char *name, void *userdata)
 		return;
 	}
 	kubernetes->removals[kubernetes->removal_count++] = copy;
-	if (follower->kind == BL_KIND_NODE)
+	if (follower->kind == BL_KIND_NODE && !strcmp(name, kubernetes->node_name))
 		set_node_missing(kubernetes, true);
 }
 
@@ -531,8 +531,10 @@ static const struct {
 	{.kind = BL_KIND_POD, .field = "spec.nodeName", .optional = true},
 };
 
-static int make_follower(struct kubernetes *kubernetes, size_t index, bool all_services)
+static int make_follower(struct kubernetes *kubernetes, size_t index,
+			 const struct bl_kubernetes_config *asked)
 {
+	bool all_of_kind = rows[index].kind == BL_KIND_NODE && asked->all_nodes;
 	struct follower *follower = &kubernetes->followers[index];
 	struct bl_reflector_config config = {
 		.resource = {.kind = rows[index].kind},
@@ -552,9 +554,9 @@ static int make_follower(struct kubernetes *kubernetes, size_t index, bool all_s
 	follower->kubernetes = kubernetes;
 	follower->kind = rows[index].kind;
 	follower->optional = rows[index].optional;
-	if (rows[index].of_services && !all_services)
+	if (rows[index].of_services && !asked->all_services)
 		config.resource.label_selector = BL_KUBE_PROXIED_SELECTOR;
-	if (rows[index].field &&
+	if (rows[index].field && !all_of_kind &&
 	    asprintf(&follower->selector, "%s=%s", rows[index].field, kubernetes->node_name) < 0) {
 		follower->selector = NULL;
 		return -ENOMEM;
@@ -577,7 +579,7 @@ int bl_kubernetes_new(const struct bl_kubernetes_config *config,
 	kubernetes->node_name = strdup(config->node_name);
 	r = kubernetes->node_name ? bl_map_new(&kubernetes->refused) : -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < BL_SOURCE_KINDS; i++)
-		r = make_follower(kubernetes, i, config->all_services);
+		r = make_follower(kubernetes, i, config);
 	if (r < 0) {
 		kubernetes_free(&kubernetes->source);
 		return r;

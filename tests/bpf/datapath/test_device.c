@@ -375,3 +375,65 @@ Test(device, rows_of_the_packet_path_are_written_and_read_back, .init = devices_
 	cr_expect_eq(rows.packet_rows[1].value, 9);
 	cr_expect_eq(bl_datapath_limits(datapath).maglev, 4096);
 }
+
+static size_t count_keys(const char *pin)
+{
+	struct bl_dsr_peer_key key;
+	const void *last = NULL;
+	_cleanup_close_ int fd = bpf_obj_get(pin);
+	size_t count = 0;
+
+	cr_assert_geq(fd, 0);
+	while (bpf_map_get_next_key(fd, last, &key) == 0) {
+		last = &key;
+		count++;
+	}
+	return count;
+}
+
+static bool has_peer(const char *text)
+{
+	struct bl_dsr_peer_key key = {0};
+	struct bl_dsr_peer value;
+	struct bl_addr addr;
+	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_DSR_PEERS);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(bl_addr_parse(text, &addr), 0);
+	key.prefixlen = 32 + bl_addr_bits(&addr);
+	key.family = addr.family;
+	key.address = addr.ip;
+	return bpf_map_lookup_elem(fd, &key, &value) == 0;
+}
+
+Test(device, peers_are_replaced_as_a_whole_and_a_full_map_is_said, .init = devices_up,
+     .fini = place_down)
+{
+	static const char *const texts[] = {"10.0.0.2/32", "172.16.0.0/12", "fd00:7::/64"};
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = place_open();
+	_cleanup_free_ struct bl_prefix *many =
+		calloc(BL_DSR_PEERS_MAX + 1, sizeof(struct bl_prefix));
+	struct bl_prefix peers[ARRAY_SIZE(texts)];
+	struct bl_err err = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		cr_assert_eq(bl_prefix_parse(texts[i], &peers[i]), 0);
+	cr_assert_eq(bl_datapath_set_dsr_peers(datapath, peers, ARRAY_SIZE(peers), &err), 0, "%s",
+		     err.text);
+	cr_expect(has_peer("10.0.0.2") && has_peer("172.31.255.1") && has_peer("fd00:7::1"));
+	cr_expect_not(has_peer("10.0.0.3") || has_peer("172.32.0.1") || has_peer("fd00:8::1"));
+	cr_assert_eq(bl_datapath_set_dsr_peers(datapath, &peers[2], 1, &err), 0, "%s", err.text);
+	cr_expect(has_peer("fd00:7::1"));
+	cr_expect_not(has_peer("10.0.0.2") || has_peer("172.31.255.1"));
+	cr_assert_not_null(many);
+	for (uint32_t i = 0; i <= BL_DSR_PEERS_MAX; i++)
+		many[i] = (struct bl_prefix){.addr = {.family = BL_FAMILY_IPV4,
+						      .ip = {.words = {htonl(0x0a000000u + i)}}},
+					     .bits = 32};
+	cr_expect_eq(bl_datapath_set_dsr_peers(datapath, many, BL_DSR_PEERS_MAX + 1, &err),
+		     -ENOSPC);
+	cr_expect(strstr(err.text, "'dsr_peers' of 16384 entries is full"), "%s", err.text);
+	cr_expect(has_peer("fd00:7::1"), "what was there before goes on");
+	cr_assert_eq(bl_datapath_set_dsr_peers(datapath, NULL, 0, &err), 0, "%s", err.text);
+	cr_expect_eq(count_keys(PLACE_BPFFS "/" BL_MAP_DSR_PEERS), 0);
+}

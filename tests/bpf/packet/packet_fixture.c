@@ -105,6 +105,17 @@ void packet_uplink(uint32_t ifindex, const struct bl_uplink *value)
 	put("uplinks", &ifindex, value);
 }
 
+void packet_peer(const char *text, uint32_t bits)
+{
+	struct bl_dsr_peer_key key = {.prefixlen = 32 + bits};
+	const struct bl_dsr_peer value = {.admitted = 1};
+	bool is_ipv6 = strchr(text, ':') != NULL;
+
+	key.family = is_ipv6 ? BL_FAMILY_IPV6 : BL_FAMILY_IPV4;
+	cr_assert_eq(inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text, &key.address), 1);
+	put("dsr_peers", &key, &value);
+}
+
 /* All elements of an array by one call: thousands of calls take long in an emulated guest. */
 static void put_all(const char *map, uint32_t count, const void *values)
 {
@@ -173,6 +184,8 @@ static void fill_node(const struct bl_packet_tunables *tunables)
 
 	outer.flags = BL_UPLINK_F_XDP_REDIRECT;
 	inner.flags = BL_UPLINK_F_XDP_REDIRECT;
+	packet_peer(address_of(FAR_NODE, 4), 32);
+	packet_peer(address_of(FAR_NODE, 6), 128);
 	packet_uplink(uplink, &outer);
 	packet_uplink(uplink_inner, &inner);
 	packet_next_hops_changed();
@@ -220,6 +233,7 @@ static void clear_all(void)
 static void clear_node(void)
 {
 	(void)clear("uplinks");
+	(void)clear("dsr_peers");
 	packet_forget_guard();
 }
 

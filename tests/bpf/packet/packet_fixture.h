@@ -66,6 +66,8 @@ uint32_t packet_serve(enum who who, uint16_t port, uint16_t flags, const enum wh
 void packet_admit(uint32_t service_id, const char *text, uint32_t bits);
 void packet_next_hops_changed(void);
 void packet_uplink(uint32_t ifindex, const struct bl_uplink *value);
+/* A network of other nodes; FAR_NODE is one in every test. */
+void packet_peer(const char *text, uint32_t bits);
 void packet_dsr_backend(enum who who, uint32_t service_id, uint32_t backend_id);
 struct bl_uplink packet_addresses(enum who who);
 

@@ -244,6 +244,80 @@ Test(packet_dsr, source_ranges_hold_for_encapsulated_packets_too)
 	everywhere(admitted);
 }
 
+/* From whom a packet comes, and where its client dialled a NodePort. */
+static void strangers(void)
+{
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN, .payload = 9};
+	uint8_t inner[FRAME_MAX], data[FRAME_MAX];
+	uint32_t backend, service;
+	struct outcome out;
+	size_t len;
+
+	service = packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_local, 1, &backend);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	len = frame_make(inner, setting->family, setting->protocol, &frame);
+	len = frame_wrap(data, setting->family, FOREIGN, LOCAL_POD, inner, len);
+	packet_run(setting->hook, data, len, &out);
+	cr_assert_eq(out.verdict, DROPPED, "%s", setting->name);
+	cr_assert_eq(packet_reason(BL_REASON_DSR_STRANGER), 1);
+	cr_assert_eq(packet_reason(BL_REASON_DSR_TAKEN), 0);
+	cr_assert_eq(packet_flow_count(), 0, "%s: a stranger made a flow", setting->name);
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "one from a known node");
+}
+
+Test(packet_dsr, encapsulated_packet_of_nobody_known_is_dropped_and_counted)
+{
+	everywhere(strangers);
+}
+
+static void foreign_node_port(void)
+{
+	struct frame frame = {CLIENT, 5000, FOREIGN, NODE_PORT, .flags = SYN};
+	uint32_t backend, service;
+	struct outcome out;
+
+	service =
+		packet_serve(LOOPBACK, NODE_PORT, BL_FRONTEND_F_NODE_PORT | BL_FRONTEND_F_HOST_ONLY,
+			     one_local, 1, &backend);
+	packet_dsr_backend(LOCAL_POD, service, backend);
+	arrive(&frame, &out);
+	assert_unchanged(&out, wrapped_frame, wrapped_frame_len, "a NodePort of no node");
+	cr_assert_eq(packet_reason(BL_REASON_DSR_UNKNOWN), 1);
+	cr_assert_eq(packet_flow_count(), 0);
+	frame.to = FAR_NODE;
+	arrive(&frame, &out);
+	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "one of a known node");
+}
+
+Test(packet_dsr, node_port_is_answered_for_at_addresses_of_known_nodes_only)
+{
+	everywhere(foreign_node_port);
+}
+
+Test(packet_dsr, networks_of_nodes_admit_all_addresses_in_them)
+{
+	packet_peer("192.0.2.0", 24);
+	packet_peer("2001:db8:2::", 64);
+	for (int family = 4; family <= 6; family += 2) {
+		struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+		const struct setting in_family = {"XDP", HOOK_XDP, family, IPPROTO_TCP};
+		uint8_t inner[FRAME_MAX], data[FRAME_MAX];
+		uint32_t backend, service;
+		struct outcome out;
+		size_t len;
+
+		setting = &in_family;
+		service =
+			packet_serve(VIP, SERVICE_PORT, BL_FRONTEND_F_DSR, one_local, 1, &backend);
+		packet_dsr_backend(LOCAL_POD, service, backend);
+		len = frame_make(inner, family, IPPROTO_TCP, &frame);
+		len = frame_wrap(data, family, FOREIGN, LOCAL_POD, inner, len);
+		packet_run(HOOK_XDP, data, len, &out);
+		assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "in the network");
+	}
+}
+
 static void collides(void)
 {
 	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};

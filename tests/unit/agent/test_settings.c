@@ -58,6 +58,54 @@ Test(settings, ports_for_what_is_sent_on_are_disjoint_from_node_ports)
 	}
 }
 
+/* Of this machine, as the agent reads it. */
+static void read_local_ports(unsigned int *ret_first, unsigned int *ret_last)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	cr_assert_not_null(file);
+	cr_assert_eq(fscanf(file, "%u %u", ret_first, ret_last), 2);
+}
+
+Test(settings, ports_for_what_is_sent_on_are_disjoint_from_those_the_kernel_gives_to_programs)
+{
+	unsigned int first, last;
+
+	read_local_ports(&first, &last);
+	if (first < 3 || last > 65534)
+		cr_skip_test("net.ipv4.ip_local_port_range leaves no ports on one side");
+
+	const struct {
+		unsigned int first, last;
+		bool refused;
+	} rows[] = {
+		{first, first, true},        {last, last, true},
+		{first - 1, first, true},    {last, last + 1, true},
+		{first - 1, last + 1, true}, {first - 2, first - 1, false},
+		{last + 1, last + 1, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_agent_config config =
+			config_of((uint16_t)rows[i].first, (uint16_t)rows[i].last);
+		_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+		struct bl_err err = {0};
+		char words[64];
+		int r;
+
+		/* Of the two ranges only one is in question here. */
+		config.node_port_first = config.node_port_last = 1;
+		config.dry_run = false;
+		r = bl_settings_init(&settings, &config, &err);
+		cr_expect_eq(r, rows[i].refused ? -EINVAL : 0, "row %zu: %d, %s", i, r, err.text);
+		(void)snprintf(words, sizeof(words), "overlap %u-%u, which the kernel gives", first,
+			       last);
+		cr_expect(!rows[i].refused || (strstr(err.text, words) &&
+					       strstr(err.text, "ip_local_port_range")),
+			  "row %zu: %s", i, err.text);
+	}
+}
+
 Test(settings, without_devices_the_pool_is_nobodys_business)
 {
 	struct bl_agent_config config = config_of(30000, 30001);
