@@ -36,14 +36,15 @@ int bl_slice_probe_each(const struct bl_endpoint_slice *slice, bl_endpoint_probe
 			void *userdata)
 {
 	const char *failed = bl_endpoint_probe_failed(&slice->object);
+	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 	uint16_t port = port_of(slice);
 	int r = 0;
 
 	if (slice->address_type == BL_ADDRESS_TYPE_FQDN || !port)
 		return 0;
-	for (size_t i = 0; r >= 0 && i < slice->endpoints.count; i++)
-		if (is_ours(&slice->endpoints.items[i], failed))
-			r = fn(address_of(&slice->endpoints.items[i]), port, userdata);
+	while (r >= 0 && bl_endpoint_next(&cursor))
+		if (is_ours(&cursor.endpoint, failed))
+			r = fn(address_of(&cursor.endpoint), port, userdata);
 	return r;
 }
 
@@ -52,11 +53,12 @@ int bl_slice_probe_apply(struct bl_endpoint_slice *slice, bl_endpoint_is_down_fn
 {
 	_cleanup_(bl_buf_done) struct bl_buf list = {0};
 	const char *failed = bl_endpoint_probe_failed(&slice->object);
+	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 	bool changed = false;
 	int r = 0;
 
-	for (size_t i = 0; i < slice->endpoints.count; i++) {
-		struct bl_slice_endpoint *endpoint = &slice->endpoints.items[i];
+	while (bl_endpoint_next(&cursor)) {
+		const struct bl_slice_endpoint *endpoint = &cursor.endpoint;
 		const char *address = address_of(endpoint);
 		bool was_down, down;
 
@@ -69,7 +71,8 @@ int bl_slice_probe_apply(struct bl_endpoint_slice *slice, bl_endpoint_is_down_fn
 		/* A slice that came anew says that it is ready. */
 		if (down == was_down && !(down && endpoint->ready != BL_FALSE))
 			continue;
-		endpoint->ready = endpoint->serving = down ? BL_FALSE : BL_TRUE;
+		bl_endpoint_set_ready(&cursor, down ? BL_FALSE : BL_TRUE,
+				      down ? BL_FALSE : BL_TRUE);
 		changed = true;
 	}
 	if (list.failed)

@@ -223,6 +223,7 @@ static struct json_object *value_schema(const struct types *types, const struct 
 		name_of(types, field->sub, name);
 		return ref(dialect, name);
 	case BL_FIELD_LIST:
+	case BL_FIELD_ENDPOINTS:
 		name_of(types, field->sub, name);
 		return list_of(ref(dialect, name));
 	case BL_FIELD_KEPT:

@@ -102,7 +102,7 @@ static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t siz
 		return r;
 	decoder.arena = arena;
 	r = build(&decoder, kind, tree, &object);
-	bl_buf_done(&decoder.scratch);
+	bl_decoder_done(&decoder);
 	if (r < 0)
 		return r;
 	r = set_origin(object, report);
@@ -128,7 +128,7 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 
 	bl_arena_reset(scratch);
 	r = build(&decoder, kind, tree, &object);
-	bl_buf_done(&decoder.scratch);
+	bl_decoder_done(&decoder);
 	if (r < 0)
 		return r;
 	/* A server has checked its objects itself, perhaps by newer rules. */

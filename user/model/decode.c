@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/endpoints.h"
 #include "model/kept.h"
 #include "model/service.h"
 
@@ -291,19 +292,14 @@ static bool take_pairs(struct bl_decoder *decoder, const struct bl_field *field,
 	return good;
 }
 
-static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, void *base,
-		      const struct bl_tree *tree, const struct bl_path *path)
+static bool decode_items(struct bl_decoder *decoder, const struct bl_field *field,
+			 const struct bl_tree *tree, const struct bl_path *path,
+			 struct bl_any_list *ret)
 {
-	struct bl_any_list *list = bl_field_at(field, base);
 	size_t size = field->sub->size;
 	bool good = true;
-	char *items;
+	char *items = bl_arena_alloc(decoder->arena, tree->count * size);
 
-	if (tree->type != BL_TREE_LIST)
-		return bl_decode_mismatch(decoder, path, tree, "a list");
-	if (tree->count == 0)
-		return true;
-	items = bl_arena_alloc(decoder->arena, tree->count * size);
 	if (!items)
 		return out_of_memory(decoder);
 	for (size_t i = 0; i < tree->count; i++) {
@@ -312,8 +308,42 @@ static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, 
 		if (!decode_fields(decoder, field->sub, items + i * size, tree->items[i], &at))
 			good = false;
 	}
-	list->items = items;
-	list->count = tree->count;
+	ret->items = items;
+	ret->count = tree->count;
+	return good;
+}
+
+static bool take_list(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+		      const struct bl_tree *tree, const struct bl_path *path)
+{
+	if (tree->type != BL_TREE_LIST)
+		return bl_decode_mismatch(decoder, path, tree, "a list");
+	if (tree->count == 0)
+		return true;
+	return decode_items(decoder, field, tree, path, bl_field_at(field, base));
+}
+
+/* Read in another arena, of which only the packed list goes over. */
+static bool take_endpoints(struct bl_decoder *decoder, const struct bl_field *field, void *base,
+			   const struct bl_tree *tree, const struct bl_path *path)
+{
+	struct bl_arena *arena = decoder->arena;
+	struct bl_any_list list = {0};
+	bool good;
+
+	if (tree->type != BL_TREE_LIST)
+		return bl_decode_mismatch(decoder, path, tree, "a list");
+	if (!decoder->items && bl_arena_new(&decoder->items) < 0)
+		return out_of_memory(decoder);
+	/* Texts are shared within one arena only. */
+	memset(decoder->recent, 0, sizeof(decoder->recent));
+	decoder->arena = decoder->items;
+	good = decode_items(decoder, field, tree, path, &list);
+	decoder->arena = arena;
+	memset(decoder->recent, 0, sizeof(decoder->recent));
+	if (decoder->failure == 0 &&
+	    bl_slice_endpoints_pack(list.items, list.count, arena, bl_field_at(field, base)) < 0)
+		return out_of_memory(decoder);
 	return good;
 }
 
@@ -409,6 +439,8 @@ static bool decode_field(struct bl_decoder *decoder, const struct bl_field *fiel
 		return decode_fields(decoder, field->sub, bl_field_at(field, base), tree, path);
 	case BL_FIELD_LIST:
 		return take_list(decoder, field, base, tree, path);
+	case BL_FIELD_ENDPOINTS:
+		return take_endpoints(decoder, field, base, tree, path);
 	case BL_FIELD_OPTIONAL:
 		return take_optional(decoder, field, base, tree, path);
 	case BL_FIELD_KEPT:
@@ -476,4 +508,10 @@ int bl_decode_struct(struct bl_decoder *decoder, const struct bl_type *type, voi
 {
 	(void)decode_fields(decoder, type, base, tree, NULL);
 	return decoder->failure;
+}
+
+void bl_decoder_done(struct bl_decoder *decoder)
+{
+	bl_buf_done(&decoder->scratch);
+	decoder->items = bl_arena_free(decoder->items);
 }

@@ -16,8 +16,12 @@ struct bl_decoder {
 	const struct bl_kept *kept; /* grows */
 	const char *recent[64];     /* texts in the arena, by their hash */
 	int failure;                /* -ENOMEM */
-	struct bl_buf scratch;      /* the caller releases it */
+	struct bl_buf scratch;
+	struct bl_arena *items; /* of a list until it is packed */
 };
+
+/* Releases what decoding took beside the arena. */
+void bl_decoder_done(struct bl_decoder *decoder);
 
 /* Fills the (zeroed) struct at `base`; problems go to the report. -ENOMEM. */
 int bl_decode_struct(struct bl_decoder *decoder, const struct bl_type *type, void *base,

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "model/codec.h"
 #include "model/decode.h"
+#include "model/endpoints.h"
 #include "model/service.h"
 
 BL_DEFINE_CLEANUP(struct json_object *, json_object_put);
@@ -131,6 +132,27 @@ static int encode_list(const struct bl_kept *kept, const struct bl_field *field,
 	return 0;
 }
 
+static int encode_endpoints(const struct bl_field *field, const struct bl_slice_endpoints *list,
+			    struct json_object **ret)
+{
+	_cleanup_(json_object_put) struct json_object *array = json_object_new_array();
+	struct bl_endpoint_cursor cursor = {.list = list};
+
+	if (!array)
+		return -ENOMEM;
+	while (bl_endpoint_next(&cursor)) {
+		struct json_object *item = json_object_new_object();
+		int r = item ? append(array, item) : -ENOMEM;
+
+		if (r == 0)
+			r = bl_encode_struct(NULL, field->sub, &cursor.endpoint, item);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(array);
+	return 0;
+}
+
 static int encode_inner(const struct bl_kept *kept, const struct bl_field *field, const void *base,
 			struct json_object **ret)
 {
@@ -245,6 +267,8 @@ static int encode_field(const struct bl_kept *kept, const struct bl_field *field
 		return ((const struct bl_any_list *)at)->count > 0 || field->always
 			       ? encode_list(kept, field, at, ret)
 			       : 0;
+	case BL_FIELD_ENDPOINTS:
+		return encode_endpoints(field, at, ret);
 	case BL_FIELD_OPTIONAL:
 		return encode_optional(kept, field, *(const void *const *)at, ret);
 	case BL_FIELD_KEPT:

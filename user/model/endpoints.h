@@ -11,6 +11,10 @@ struct bl_target_ref {
 	const char *ns;
 	const char *name;
 	const char *uid;
+	/* Shown again, without effect. */
+	const char *api_version;
+	const char *resource_version;
+	const char *field_path;
 };
 
 struct bl_endpoint_address { /* of Endpoints */
@@ -70,12 +74,12 @@ struct bl_endpoint_hints {
 	struct bl_strings nodes; /* forNodes[].name */
 };
 
-/* There may be hundreds of thousands: what most do not have is behind pointers. */
 struct bl_slice_endpoint {
 	struct bl_strings addresses; /* all mean the same endpoint; only the first is used */
 	const char *hostname;
 	const char *node_name;
 	const char *zone;
+	struct bl_pairs topology;        /* deprecatedTopology: shown again, without effect */
 	struct bl_endpoint_hints *hints; /* NULL: none */
 	struct bl_target_ref *target;    /* NULL: none */
 	enum bl_tristate ready;          /* unset: ready */
@@ -83,10 +87,35 @@ struct bl_slice_endpoint {
 	enum bl_tristate terminating;    /* unset: false */
 };
 
+/* There may be hundreds of thousands: a slice keeps them as bytes (most take fewer than 30) in its
+ * arena, and a cursor reads them one after another. */
 struct bl_slice_endpoints {
-	struct bl_slice_endpoint *items;
+	uint8_t *bytes;
 	size_t count;
 };
+
+/* Copies the items, and all that they point to. -ENOMEM. */
+int bl_slice_endpoints_pack(const struct bl_slice_endpoint *items, size_t count,
+			    struct bl_arena *arena, struct bl_slice_endpoints *ret);
+
+#define BL_POD_NAME 254 /* bytes: a DNS subdomain and a zero */
+
+/* Starts as {.list = &slice->endpoints}. */
+struct bl_endpoint_cursor {
+	const struct bl_slice_endpoints *list;
+	struct bl_slice_endpoint endpoint; /* the one in hand; borrowed until the next step */
+	/* The rest is the cursor's own. */
+	size_t done;
+	uint8_t *head, *at;
+	const char *address;
+	char address_text[BL_ADDR_TEXT];
+	struct bl_target_ref target;
+	char pod[BL_POD_NAME];
+};
+bool bl_endpoint_next(struct bl_endpoint_cursor *cursor); /* false at the end */
+/* Of the endpoint in hand, in an object that nobody else has yet. */
+void bl_endpoint_set_ready(struct bl_endpoint_cursor *cursor, enum bl_tristate ready,
+			   enum bl_tristate serving);
 
 struct bl_endpoint_slice {
 	struct bl_object object;

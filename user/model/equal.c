@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/codec.h"
+#include "model/endpoints.h"
 #include "model/schema.h"
 #include "model/service.h"
 
@@ -69,6 +70,23 @@ static bool same_list(const struct bl_field *field, const struct side *a, const 
 	return true;
 }
 
+/* No row of theirs is kept as text. */
+static bool same_endpoints(const struct bl_field *field, const struct bl_slice_endpoints *a,
+			   const struct bl_slice_endpoints *b)
+{
+	struct bl_endpoint_cursor left = {.list = a}, right = {.list = b};
+
+	if (a->count != b->count)
+		return false;
+	while (bl_endpoint_next(&left) && bl_endpoint_next(&right)) {
+		struct side a_item = {NULL, &left.endpoint}, b_item = {NULL, &right.endpoint};
+
+		if (!same_struct(field->sub, &a_item, &b_item))
+			return false;
+	}
+	return true;
+}
+
 static bool same_field(const struct bl_field *field, const struct side *a, const struct side *b)
 {
 	const void *left = bl_field_at(field, a->base), *right = bl_field_at(field, b->base);
@@ -99,6 +117,8 @@ static bool same_field(const struct bl_field *field, const struct side *a, const
 				   &(struct side){b->kept, right});
 	case BL_FIELD_LIST:
 		return same_list(field, a, b);
+	case BL_FIELD_ENDPOINTS:
+		return same_endpoints(field, left, right);
 	case BL_FIELD_OPTIONAL: {
 		const void *x = *(const void *const *)left, *y = *(const void *const *)right;
 

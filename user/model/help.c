@@ -47,6 +47,7 @@ static const char *type_word(const struct bl_field *field)
 		return "list of strings";
 	case BL_FIELD_NAMED_STRINGS:
 	case BL_FIELD_LIST:
+	case BL_FIELD_ENDPOINTS:
 		return "list of mappings";
 	case BL_FIELD_PAIRS:
 		return "mapping of strings";

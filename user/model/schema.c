@@ -55,6 +55,7 @@ enum bl_kept_as bl_field_looks(const struct bl_field *field)
 		[BL_FIELD_PAIRS] = BL_KEPT_PAIRS,
 		[BL_FIELD_STRUCT] = BL_KEPT_MAP,
 		[BL_FIELD_LIST] = BL_KEPT_LIST,
+		[BL_FIELD_ENDPOINTS] = BL_KEPT_LIST,
 		[BL_FIELD_OPTIONAL] = BL_KEPT_MAP,
 		[BL_FIELD_MANAGED] = BL_KEPT_LIST,
 	};

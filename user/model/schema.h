@@ -27,6 +27,8 @@ enum bl_field_type {
 	BL_FIELD_STRUCT,        /* the struct of `sub` at the offset */
 	BL_FIELD_LIST,          /* {items, count} of the struct of `sub` */
 	BL_FIELD_KEPT,          /* known but not used: kept as text */
+	BL_FIELD_ENDPOINTS,     /* struct bl_slice_endpoints: a packed list of `sub`, in which no
+				 * row is kept as text */
 	BL_FIELD_OPTIONAL,      /* pointer to the struct of `sub`; NULL: not given */
 	BL_FIELD_MANAGED, /* const char *: a list as JSON text, let go unless it is asked for */
 };

@@ -77,9 +77,10 @@ static const struct bl_field target_ref_fields[] = {
 	{BL_NAME("namespace"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, ns)},
 	{BL_NAME("name"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, name)},
 	{BL_NAME("uid"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, uid)},
-	BL_KEEP("apiVersion", STRING),
-	BL_KEEP("resourceVersion", STRING),
-	BL_KEEP("fieldPath", STRING),
+	{BL_NAME("apiVersion"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, api_version)},
+	{BL_NAME("resourceVersion"), .type = BL_FIELD_STRING,
+	 BL_AT(struct bl_target_ref, resource_version)},
+	{BL_NAME("fieldPath"), .type = BL_FIELD_STRING, BL_AT(struct bl_target_ref, field_path)},
 };
 
 const struct bl_type bl_type_target_ref = {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "model/check.h"
+#include "model/endpoints.h"
 #include "model/schema.h"
 #include "model/service.h"
 
@@ -143,6 +144,14 @@ static void check_row(struct bl_report *report, const struct bl_field *field, co
 
 			check_rows(report, field->sub,
 				   (const char *)list->items + i * field->sub->size, &item);
+		}
+	} else if (field->type == BL_FIELD_ENDPOINTS) {
+		struct bl_endpoint_cursor cursor = {.list = at};
+
+		while (bl_endpoint_next(&cursor)) {
+			struct bl_path item = {.parent = path, .index = cursor.done - 1};
+
+			check_rows(report, field->sub, &cursor.endpoint, &item);
 		}
 	} else if (field->type == BL_FIELD_INT) {
 		check_range(report, field, bl_field_get_int(field, base), path);

@@ -121,10 +121,9 @@ static void check_hints(struct bl_report *report, const char *field, const struc
 	}
 }
 
-static void check_endpoint(struct bl_report *report, const struct bl_endpoint_slice *slice,
-			   size_t index)
+static void check_endpoint(struct bl_report *report, enum bl_address_type address_type,
+			   const struct bl_slice_endpoint *endpoint, size_t index)
 {
-	const struct bl_slice_endpoint *endpoint = &slice->endpoints.items[index];
 	char field[BL_FIELD_TEXT];
 
 	if (endpoint->addresses.count > ENDPOINT_ADDRESSES)
@@ -133,8 +132,7 @@ static void check_endpoint(struct bl_report *report, const struct bl_endpoint_sl
 			      endpoint->addresses.count);
 	for (size_t i = 0; i < endpoint->addresses.count && i < ENDPOINT_ADDRESSES; i++) {
 		bl_check_field(field, "endpoints[%zu].addresses[%zu]", index, i);
-		check_slice_address(report, field, endpoint->addresses.items[i],
-				    slice->address_type);
+		check_slice_address(report, field, endpoint->addresses.items[i], address_type);
 	}
 	check_names(report, "endpoints", index, endpoint->hostname, endpoint->node_name);
 	if (!endpoint->hints)
@@ -149,6 +147,7 @@ void bl_check_endpoint_slice(struct bl_report *report, const struct bl_object *o
 			     const struct bl_object *old)
 {
 	const struct bl_endpoint_slice *slice = bl_endpoint_slice_of(object);
+	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 
 	if (slice->endpoints.count > SLICE_ENDPOINTS)
 		bl_check_fail(report, "endpoints", "expected at most %d, got %zu", SLICE_ENDPOINTS,
@@ -158,8 +157,8 @@ void bl_check_endpoint_slice(struct bl_report *report, const struct bl_object *o
 			      slice->ports.count);
 	else
 		bl_check_endpoint_ports(report, "ports", &slice->ports);
-	for (size_t i = 0; i < slice->endpoints.count && i < SLICE_ENDPOINTS; i++)
-		check_endpoint(report, slice, i);
+	for (size_t i = 0; i < SLICE_ENDPOINTS && bl_endpoint_next(&cursor); i++)
+		check_endpoint(report, slice->address_type, &cursor.endpoint, i);
 	if (old && bl_endpoint_slice_of(old)->address_type != slice->address_type)
 		bl_check_fail(report, "addressType", "cannot be changed; make another slice");
 }

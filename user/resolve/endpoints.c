@@ -321,6 +321,7 @@ static bool is_made_of_the_rest(const struct gathering *gathering,
 static int gather_slice(struct gathering *gathering, const struct bl_endpoint_slice *slice,
 			size_t pod_count)
 {
+	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 	int r = 0;
 
 	/* What the label keeps from proxies, the names of headless Services are made of. */
@@ -329,8 +330,8 @@ static int gather_slice(struct gathering *gathering, const struct bl_endpoint_sl
 		return 0;
 	if (is_made_of_the_rest(gathering, slice))
 		return 0;
-	for (size_t i = 0; r == 0 && i < slice->endpoints.count; i++) {
-		const struct bl_slice_endpoint *endpoint = &slice->endpoints.items[i];
+	while (r == 0 && bl_endpoint_next(&cursor)) {
+		const struct bl_slice_endpoint *endpoint = &cursor.endpoint;
 		struct bl_addr address;
 
 		if (endpoint->addresses.count == 0 ||

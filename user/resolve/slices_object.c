@@ -2,6 +2,7 @@
 #include "resolve/slices_object.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/endpoints.h"
@@ -42,60 +43,63 @@ static const char *copy_text(struct packing *packing, const char *text)
 	return copy;
 }
 
-static void copy_strings(struct packing *packing, const struct bl_strings *from,
-			 struct bl_strings *to)
-{
-	if (!from)
-		return;
-	to->items = take(packing, from->count, sizeof(*to->items));
-	for (size_t i = 0; i < from->count && !packing->failed; i++)
-		to->items[to->count++] = copy_text(packing, from->items[i]);
-}
-
 static enum bl_tristate tristate(bool value)
 {
 	return value ? BL_TRUE : BL_FALSE;
 }
 
-static void add_target(struct packing *packing, const struct bl_resolved_endpoint *from,
-		       struct bl_slice_endpoint *to)
+/* What an endpoint points to until it is packed. */
+struct parts {
+	struct bl_target_ref target;
+	struct bl_endpoint_hints hints;
+	const char *address;
+	char text[BL_ADDR_TEXT];
+};
+
+static void make_endpoint(const struct packing *packing, const struct bl_resolved_endpoint *from,
+			  struct parts *parts, struct bl_slice_endpoint *ret)
 {
-	if (!from->pod)
-		return;
-	to->target = take(packing, 1, sizeof(*to->target));
-	if (packing->failed)
-		return;
-	to->target->kind = "Pod";
-	to->target->ns = packing->slice->object.meta.ns;
-	to->target->name = copy_text(packing, from->pod);
-	to->target->uid = copy_text(packing, from->pod_uid);
+	parts->address = bl_addr_format(&from->address, parts->text);
+	*ret = (struct bl_slice_endpoint){
+		.addresses = {&parts->address, 1},
+		.ready = tristate(from->ready),
+		.serving = tristate(from->serving),
+		.terminating = tristate(from->terminating),
+		.hostname = from->hostname,
+		.node_name = from->node,
+		.zone = from->zone,
+	};
+	if (from->pod) {
+		parts->target = (struct bl_target_ref){
+			.kind = "Pod",
+			.ns = packing->slice->object.meta.ns,
+			.name = from->pod,
+			.uid = from->pod_uid,
+		};
+		ret->target = &parts->target;
+	}
+	if (from->hint_zones)
+		parts->hints.zones = *from->hint_zones;
+	if (from->hint_nodes)
+		parts->hints.nodes = *from->hint_nodes;
+	if (from->hint_zones || from->hint_nodes)
+		ret->hints = &parts->hints;
 }
 
-static void add_endpoint(struct packing *packing, const struct bl_resolved_endpoint *from)
+static void add_endpoints(struct packing *packing)
 {
-	struct bl_slice_endpoint *to =
-		&packing->slice->endpoints.items[packing->slice->endpoints.count++];
-	char text[BL_ADDR_TEXT];
+	const struct slicing *slicing = packing->slicing;
+	_cleanup_free_ struct parts *parts = calloc(slicing->count, sizeof(*parts));
+	_cleanup_free_ struct bl_slice_endpoint *items = calloc(slicing->count, sizeof(*items));
 
-	to->addresses.items = take(packing, 1, sizeof(*to->addresses.items));
-	if (packing->failed)
-		return;
-	to->addresses.items[0] = copy_text(packing, bl_addr_format(&from->address, text));
-	to->addresses.count = 1;
-	to->ready = tristate(from->ready);
-	to->serving = tristate(from->serving);
-	to->terminating = tristate(from->terminating);
-	to->hostname = copy_text(packing, from->hostname);
-	to->node_name = copy_text(packing, from->node);
-	to->zone = copy_text(packing, from->zone);
-	add_target(packing, from, to);
-	if (!from->hint_zones && !from->hint_nodes)
-		return;
-	to->hints = take(packing, 1, sizeof(*to->hints));
-	if (packing->failed)
-		return;
-	copy_strings(packing, from->hint_zones, &to->hints->zones);
-	copy_strings(packing, from->hint_nodes, &to->hints->nodes);
+	packing->failed |= !parts || !items;
+	for (size_t i = 0; i < slicing->count && !packing->failed; i++)
+		make_endpoint(packing, &slicing->view->items[slicing->ones[i]], &parts[i],
+			      &items[i]);
+	if (!packing->failed)
+		packing->failed =
+			bl_slice_endpoints_pack(items, slicing->count, packing->slice->object.arena,
+						&packing->slice->endpoints) < 0;
 }
 
 static void add_ports(struct packing *packing, const uint16_t *ports)
@@ -160,9 +164,7 @@ static int pack(const struct slicing *slicing, const char *name, struct bl_arena
 				      : BL_ADDRESS_TYPE_IPV4;
 	add_meta(&packing, name);
 	add_ports(&packing, items[slicing->ones[0]].ports);
-	slice->endpoints.items = take(&packing, slicing->count, sizeof(*slice->endpoints.items));
-	for (size_t i = 0; i < slicing->count && !packing.failed; i++)
-		add_endpoint(&packing, &items[slicing->ones[i]]);
+	add_endpoints(&packing);
 	if (packing.failed)
 		return -ENOMEM;
 	*ret = &slice->object;

@@ -193,6 +193,15 @@ Test(endpoint_probes, addresses_are_sorted_and_what_the_user_wrote_stays)
 	bl_object_unref(object);
 }
 
+static struct bl_slice_endpoint nth(const struct bl_endpoint_slice *slice, size_t n)
+{
+	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
+
+	for (size_t i = 0; i <= n; i++)
+		cr_assert(bl_endpoint_next(&cursor));
+	return cursor.endpoint;
+}
+
 Test(endpoint_probes, a_slice_gets_conditions_and_what_the_user_wrote_stays)
 {
 	static const char text[] =
@@ -205,7 +214,6 @@ Test(endpoint_probes, a_slice_gets_conditions_and_what_the_user_wrote_stays)
 		"- {addresses: [10.0.0.11]}\n";
 	struct bl_object *object = decode_one(NULL, text);
 	struct bl_endpoint_slice *slice = (struct bl_endpoint_slice *)object;
-	const struct bl_slice_endpoint *items = slice->endpoints.items;
 	char asked[256] = "", all[] = "10.0.0.1,10.0.0.2,10.0.0.3";
 	bool changed;
 
@@ -213,10 +221,10 @@ Test(endpoint_probes, a_slice_gets_conditions_and_what_the_user_wrote_stays)
 	cr_expect_str_eq(asked, "10.0.0.1:80 10.0.0.11:80 ");
 	cr_assert_eq(bl_slice_probe_apply(slice, is_down, all, &changed), 0);
 	cr_expect(changed);
-	cr_expect_eq(items[0].ready, BL_FALSE);
-	cr_expect_eq(items[0].serving, BL_FALSE);
-	cr_expect_eq(items[2].ready, BL_TRUE, "it terminates");
-	cr_expect_eq(items[3].ready, BL_UNSET, "10.0.0.1 is not 10.0.0.11");
+	cr_expect_eq(nth(slice, 0).ready, BL_FALSE);
+	cr_expect_eq(nth(slice, 0).serving, BL_FALSE);
+	cr_expect_eq(nth(slice, 2).ready, BL_TRUE, "it terminates");
+	cr_expect_eq(nth(slice, 3).ready, BL_UNSET, "10.0.0.1 is not 10.0.0.11");
 	cr_expect_str_eq(bl_endpoint_probe_failed(object), "10.0.0.1");
 	cr_assert_eq(bl_slice_probe_apply(slice, is_down, all, &changed), 0);
 	cr_expect_not(changed);
@@ -225,8 +233,8 @@ Test(endpoint_probes, a_slice_gets_conditions_and_what_the_user_wrote_stays)
 	cr_expect_str_eq(asked, "10.0.0.1:80 10.0.0.11:80 ", "it is asked on");
 	cr_assert_eq(bl_slice_probe_apply(slice, NULL, NULL, &changed), 0);
 	cr_expect(changed);
-	cr_expect_eq(items[0].ready, BL_TRUE);
-	cr_expect_eq(items[1].ready, BL_FALSE, "the user's word");
+	cr_expect_eq(nth(slice, 0).ready, BL_TRUE);
+	cr_expect_eq(nth(slice, 1).ready, BL_FALSE, "the user's word");
 	cr_expect_str_eq(bl_endpoint_probe_failed(object), "");
 	bl_object_unref(object);
 }

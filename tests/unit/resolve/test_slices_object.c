@@ -52,6 +52,7 @@ static char *slices_text(const struct bl_store *store)
 	for (size_t i = 0; i < slices.count; i++) {
 		const struct bl_endpoint_slice *slice = bl_endpoint_slice_of(slices.items[i]);
 		const struct bl_meta *meta = &slice->object.meta;
+		struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 
 		cr_expect_str_eq(bl_pairs_get(&meta->labels, BL_LABEL_MANAGED_BY),
 				 BL_SLICES_MANAGER);
@@ -62,8 +63,8 @@ static char *slices_text(const struct bl_store *store)
 			bl_buf_addf(&buf, " %s:%d", slice->ports.items[p].name,
 				    slice->ports.items[p].port);
 		bl_buf_add_str(&buf, "\n");
-		for (size_t k = 0; k < slice->endpoints.count; k++)
-			add_endpoint(&buf, &slice->endpoints.items[k]);
+		while (bl_endpoint_next(&cursor))
+			add_endpoint(&buf, &cursor.endpoint);
 	}
 	bl_buf_add_str(&buf, "");
 	return bl_buf_take(&buf);
