@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The runner counts single test cases whatever printed them, and never takes a failure for none."""
 
+import contextlib
+import io
 import os
 import sys
 import unittest
@@ -8,6 +10,7 @@ import unittest
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path[:0] = [os.path.join(TREE, "tools", "lib")]
 
+import board
 import run_tests
 
 SYNTHESIS = "[====] Synthesis: Tested: {} | Passing: {} | Failing: {} | Crashing: {}\n"
@@ -67,16 +70,54 @@ class CountGuest(unittest.TestCase):
 
 class Postponed(unittest.TestCase):
     def run_board(self, again):
-        board = run_tests.Board()
-        board.say = lambda text: None
-        board.add("a", 3, 0)
-        board.postpone("a", 1, "", lambda: again)
-        board.run_postponed()
-        return board.passed, board.failed
+        self.board = board.Board()
+        self.said = []
+        self.board.say = self.said.append
+        self.board.add("a", 3, 0)
+        self.board.postpone("a", 1, ["a::b"], "", lambda: again)
+        self.board.run_postponed()
+        return self.board.passed, self.board.failed
+
+    def last_lines(self):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.board.print_failures()
+        return out.getvalue()
 
     def test_second_result_counts(self):
         self.assertEqual(self.run_board((1, 0, "")), (4, 0))
         self.assertEqual(self.run_board((0, 1, "")), (3, 1))
+
+    def test_what_passes_alone_is_named_and_is_no_failure(self):
+        self.run_board((1, 0, ""))
+        self.assertIn("a: 1 unsteady: failed beside others, passed alone: a::b", self.said)
+        self.assertEqual(self.last_lines(), "")
+
+    def test_what_fails_alone_is_said_again_at_the_end_with_its_reason(self):
+        self.run_board((0, 1, "noise\n" * 500 + "____ test_it ____\n    code\n>   assert x == 2\n"
+                        "E   assert 1 == 2\ntests/e2e/test_a.py:7: AssertionError\n" +
+                        "agent said this\n" * 500 + "FAILED tests/e2e/test_a.py::test_it\n"))
+        self.assertEqual(self.last_lines(), (
+            "a, again: 1 FAILED\n  ____ test_it ____\n  >   assert x == 2\n"
+            "  E   assert 1 == 2\n  tests/e2e/test_a.py:7: AssertionError\n"
+            "  FAILED tests/e2e/test_a.py::test_it\n"))
+
+
+class Essence(unittest.TestCase):
+    def test_criterion(self):
+        output = ("[----] a.c:7: Assertion Failed\n[----]   \n[----]   row 1\n[----]   \n"
+                  "[FAIL] device::mode: (2.28s)\n[FAIL] x::y: CRASH!\n" + SYNTHESIS.format(3, 1, 1, 1))
+        self.assertEqual(board.failed_cases(output), ["device::mode", "x::y"])
+        self.assertEqual(board.essence(output, 9), [
+            "[----] a.c:7: Assertion Failed", "[----]   row 1", "[FAIL] device::mode: (2.28s)",
+            "[FAIL] x::y: CRASH!"])
+
+    def test_what_nobody_knows_ends_with_its_last_lines(self):
+        self.assertEqual(board.essence("one\n\ntwo\nthree\n", 2), ["two", "three"])
+
+    def test_a_long_story_keeps_its_beginning_and_its_end(self):
+        lines = [f"E   {number}" for number in range(50)]
+        self.assertEqual(board.essence("\n".join(lines), 5), [
+            *lines[:2], "...", *lines[-2:]])
 
 
 if __name__ == "__main__":

@@ -17,78 +17,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import xml.etree.ElementTree as ElementTree
 
 import build
+from board import Board, failed_cases
 
-OUTPUT_SHOWN = 12000  # characters of a failed test's output
 VM_SKIPPED = 77  # tests/vm/run has no guest here
-
-
-class Board:
-    """Adds up results and prints them; the tracks share it."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.passed = 0
-        self.failed = 0
-        self.started = time.monotonic()
-        self.children = set()
-        self.postponed = []
-        self.stopped = threading.Event()
-
-    def say(self, text):
-        with self.lock:
-            print(f"[{time.monotonic() - self.started:5.0f} s] {text}", flush=True)
-
-    def add(self, part, passed, failed, output=""):
-        with self.lock:
-            self.passed += passed
-            self.failed += failed
-        if failed:
-            self.say(f"{part}: {failed} FAILED, {passed} passed\n{output[-OUTPUT_SHOWN:]}")
-        else:
-            self.say(f"{part}: {passed} passed")
-
-    def postpone(self, part, count, output, again):
-        """Cases that failed beside everything else: `again` runs them alone and yields (passed,
-        failed, output). A machine that is busy with four tracks is no fault of the product's; a
-        failure that stays is, and so the second result counts, in the open."""
-        self.say(f"{part}: {count} failed and will run again alone\n{output[-OUTPUT_SHOWN:]}")
-        with self.lock:
-            self.postponed.append((part, count, again))
-
-    def run_postponed(self):
-        for part, count, again in self.postponed:
-            if self.stopped.is_set():
-                return
-            passed, failed, output = again()
-            if not failed:
-                self.say(f"{part}: {count} unsteady: failed beside others, passed alone")
-            self.add(f"{part}, again", passed, failed, output)
-
-    def run(self, command, env=None, nice=0):
-        """Runs to completion; returns (exit status, output)."""
-        if nice:
-            command = ["nice", "-n", str(nice), *command]
-        child = subprocess.Popen(
-            command, env=env, cwd=build.TREE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace")
-        with self.lock:
-            self.children.add(child)
-        try:
-            output, _ = child.communicate()
-        finally:
-            with self.lock:
-                self.children.discard(child)
-        return child.returncode, output
-
-    def terminate(self):
-        self.stopped.set()
-        with self.lock:
-            for child in self.children:
-                child.terminate()
 
 
 def checked_run(board, nice):
@@ -171,15 +105,16 @@ def run_suite(board, folder, suite, nice=0, env=None):
         board.add(part, passed, 0)
         return
 
+    # meson names a test "project:suite / name" and takes "name" alone.
+    names = [entry["name"].rpartition(" / ")[2] for entry in bad]
+
     def again():
-        # meson names a test "project:suite / name" and takes "name" alone.
-        names = [entry["name"].rpartition(" / ")[2] for entry in bad]
         entries, output = meson_test(board, folder, suite, names, env=env)
         passed, failed, report, _ = add_up(entries)
         return passed, failed or int(len(entries) != len(bad)), report or output
 
     board.add(part, passed - sum(count_cases(entry)[0] for entry in bad), 0)
-    board.postpone(part, failed, report, again)
+    board.postpone(part, failed, failed_cases(report) or names, report, again)
 
 
 SAN_ENV = {
@@ -263,7 +198,7 @@ def part_vm(board, nice=0):
         return count_guest(*ran, len(bad)) if ran else (0, 1, "the guest was skipped")
 
     board.add("vm", sum(good[program] for program in good), 0)
-    board.postpone("vm", failed, report, again)
+    board.postpone("vm", failed, failed_cases(report) or bad, report, again)
 
 
 def own_sources(endings, folders=("bpf", "include", "tests", "user", "tools")):
@@ -335,8 +270,8 @@ def part_e2e(board):
         passed, failed, _, output = run_pytest(board, names)
         return passed, failed, output
 
-    board.postpone("e2e", len(names), "\n".join(result[3] for result in results if result[2]),
-                   again)
+    board.postpone("e2e", len(names), names,
+                   "\n".join(result[3] for result in results if result[2]), again)
 
 
 def part_san(board, nice=0):
@@ -515,6 +450,7 @@ def main():
     if board.stopped.is_set():
         board.add("runner", 0, 1, "interrupted")
     board.say("done")
+    board.print_failures()
     print(f"{board.passed} passed, {board.failed} failed")
     return 1 if board.failed or board.passed == 0 else 0
 
