@@ -34,7 +34,8 @@ for _ in sys.stdin:
 
 class Held:
     """Each connection has a port of the client's that no other has: the kernel would give two
-    frontends the same ones now and then, and a backend of both could not tell them apart."""
+    frontends the same ones now and then, and direct server return refuses the second such way to a
+    backend (flow_collides)."""
 
     next_port = 20000  # below those that the kernel gives
 

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from conftest import TREE
-from lab import laboratory
-from lab.traffic import RemoteSocket, answers, wait_for_answers
+from lab import laboratory, system
+from lab.traffic import FAILED, RemoteSocket, answers, wait_for_answers
 
 EXAMPLES = os.path.join(TREE, "examples")
 PODS = ["pod-1", "pod-2", "pod-3"]
@@ -47,6 +47,7 @@ def test_nodeport(node):
 
 def test_affinity(node):
     apply(node, "affinity")
+    system.wait_until(lambda: FAILED not in answers(node.client, "10.96.0.83"), 8, 0.05, "a pod")
     counter = answers(node.client, "10.96.0.83", 12)
     assert len(counter) == 1 and set(counter) < set(PODS)
 

@@ -220,7 +220,7 @@ def test_a_start_without_a_server_leaves_the_maps_of_the_last_run(followed):
     with pytest.raises(system.LabError, match="did not get ready"):
         node.agent.start(timeout=3)
     assert FAILED not in answers(node.client, OTHER_VIP, 4)
-    assert "cannot watch services" in node.agent.read_log()
+    system.wait_until(lambda: "cannot watch services" in node.agent.read_log(), 10, 0.1, "the log")
     node.server.start()
     wait_for_answers(node.client, OTHER_VIP, [], timeout=15)
     finish(loop)

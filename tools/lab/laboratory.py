@@ -76,7 +76,7 @@ class Agent:
             self.child = self.node.start(*self.argv(), stdout=log, stderr=log,
                                          cgroup=os.path.join(self.node.cgroup, "agent"))
 
-    def start(self, timeout=30):
+    def start(self, timeout=30 * system.PATIENCE):
         """Returns once the agent says that it is ready (sd_notify)."""
         path = os.path.join(self.node.folder, "notify")
         if os.path.exists(path):
@@ -110,7 +110,7 @@ class Agent:
     def signal(self, number):
         """Sends a signal and waits for the end; returns the exit status."""
         self.child.send_signal(number)
-        return self.child.wait(timeout=20)
+        return self.child.wait(timeout=20 * system.PATIENCE)
 
     def kill(self):
         return self.signal(signal.SIGKILL)

@@ -15,6 +15,11 @@ OFFLOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "offload.py")
 ENTER_CGROUP = 'echo $$ >"$1" && shift && exec "$@"'
 
 
+# How long to wait is written down as for a quiet machine. A busy one gets this many times as long;
+# what comes at all is waited for no longer than that takes.
+PATIENCE = 4
+
+
 class LabError(Exception):
     """Something that the person in front of the laboratory can mend."""
 
@@ -22,7 +27,8 @@ class LabError(Exception):
 def run(argv, text=None, check=True, timeout=30, env=None):
     """Runs a command to its end; returns it with its output as text."""
     done = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="replace", timeout=timeout, check=False, env=env,
+                          text=True, errors="replace", timeout=timeout * PATIENCE, check=False,
+                          env=env,
                           **({} if text is not None else {"stdin": subprocess.DEVNULL}))
     if check and done.returncode != 0:
         raise LabError(f"'{' '.join(argv)}' ended with {done.returncode}: "
@@ -67,7 +73,7 @@ def pid_start(pid):
 
 def kill_cgroup(path, timeout=10):
     """Ends every process in a cgroup and below it, and waits until they are gone."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while os.path.isdir(path):
         with open(os.path.join(path, "cgroup.events"), encoding="ascii") as events:
             if "populated 0" in events.read():
@@ -82,7 +88,7 @@ def kill_cgroup(path, timeout=10):
 def remove_cgroup(path, timeout=10):
     """The kernel may call a cgroup busy for a moment after its last process is gone, and a process
     that was being made when the others were killed may turn up late; so this tries again."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while os.path.isdir(path):
         kill_cgroup(path)
         try:
@@ -133,11 +139,11 @@ def remove_folder(path):
 
 def wait_until(condition, timeout=5.0, step=0.02, what="condition"):
     """The first true value of `condition`; LabError when none came in time."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise LabError(f"waited {timeout} s in vain for {what}")
+            raise LabError(f"waited {timeout * PATIENCE} s in vain for {what}")
         time.sleep(step)

@@ -23,7 +23,7 @@ threading.Thread(target=lambda: (sys.stdin.read(), stop.append(1)), daemon=True)
 good, bad = 0, []
 while not stop:
     try:
-        with socket.create_connection((host, port), timeout=3) as s:
+        with socket.create_connection((host, port), timeout=10) as s:
             s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
             answer = b""
             while block := s.recv(4096):
@@ -72,7 +72,7 @@ class Loop:
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def finish(self):
-        output, _ = self.child.communicate(timeout=20)
+        output, _ = self.child.communicate(timeout=20 * system.PATIENCE)
         good, bad, samples = output.split(" ", 2)
         return int(good), int(bad), samples.strip()
 
@@ -103,7 +103,7 @@ class RemoteSocket:
 
     def close(self):
         self.child.stdin.close()
-        self.child.wait(timeout=5)
+        self.child.wait(timeout=5 * system.PATIENCE)
         self.child.stdout.close()
 
     def __enter__(self):
