@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters of all programs. Per CPU, so that CPUs do not share lines; atomic, because a
- * program may be preempted by another on its CPU, and a lost step would leave a live count wrong
- * for ever. They cost nothing when the
- * object's own constants turn them off: it defines bl_counting().
+ * Counters of all programs. Reasons are counted for packets, so per CPU, that CPUs do not share
+ * lines; services and backends for connections, and there are many of them, so once. All are
+ * atomic, because a program may be preempted by another on its CPU, and a lost step would leave a
+ * live count wrong for ever. They cost nothing when the object's own constants turn them off: it
+ * defines bl_counting().
  */
 #ifndef BPF_COUNT_H
 #define BPF_COUNT_H

@@ -54,14 +54,14 @@ struct {
 } affinity SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BL_SERVICES_MAX / BL_STATS_BLOCK);
 	__type(key, __u32);
 	__type(value, struct bl_service_stats_block);
 } service_stats SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BL_BACKENDS_MAX / BL_STATS_BLOCK);
 	__type(key, __u32);
 	__type(value, struct bl_backend_stats_block);

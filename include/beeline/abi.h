@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define BL_ABI_MAGIC 0x6265656cu /* "beel" */
-#define BL_ABI_VERSION 3u
+#define BL_ABI_VERSION 4u
 
 /* Names under the bpffs directory; a kernel object name has at most 15 characters. */
 #define BL_MAP_ABI "abi"
@@ -306,19 +306,18 @@ struct bl_service_stats {
 	__u64 refused;     /* ECONNREFUSED for want of a backend */
 };
 
-/* service_stats: per CPU, by service id. */
+/* service_stats: by service id, for all CPUs. */
 struct bl_service_stats_block {
 	struct bl_service_stats services[BL_STATS_BLOCK];
 };
 
-/* `released` counts sockets that closed, so the live ones are the difference of the sums over all
- * CPUs. */
+/* `released` counts sockets that closed, so the live ones are the difference. */
 struct bl_backend_stats {
 	__u64 connections;
 	__u64 released;
 };
 
-/* backend_stats: per CPU, by backend id. */
+/* backend_stats: by backend id, for all CPUs. */
 struct bl_backend_stats_block {
 	struct bl_backend_stats backends[BL_STATS_BLOCK];
 };

@@ -211,34 +211,18 @@ uint64_t reason_count(enum bl_reason reason)
 
 struct bl_backend_stats backend_count(uint32_t backend_id)
 {
-	int cpus = libbpf_num_possible_cpus();
-	struct bl_backend_stats_block *values = calloc((size_t)cpus, sizeof(*values));
-	struct bl_backend_stats sum = {0};
-	uint32_t index = backend_id / BL_STATS_BLOCK, entry = backend_id % BL_STATS_BLOCK;
+	uint32_t index = backend_id / BL_STATS_BLOCK;
+	struct bl_backend_stats_block block;
 
-	cr_assert_not_null(values);
-	get(skel->maps.backend_stats, &index, values);
-	for (int i = 0; i < cpus; i++) {
-		sum.connections += values[i].backends[entry].connections;
-		sum.released += values[i].backends[entry].released;
-	}
-	free(values);
-	return sum;
+	get(skel->maps.backend_stats, &index, &block);
+	return block.backends[backend_id % BL_STATS_BLOCK];
 }
 
 struct bl_service_stats service_count(uint32_t service_id)
 {
-	int cpus = libbpf_num_possible_cpus();
-	struct bl_service_stats_block *values = calloc((size_t)cpus, sizeof(*values));
-	struct bl_service_stats sum = {0};
-	uint32_t index = service_id / BL_STATS_BLOCK, entry = service_id % BL_STATS_BLOCK;
+	uint32_t index = service_id / BL_STATS_BLOCK;
+	struct bl_service_stats_block block;
 
-	cr_assert_not_null(values);
-	get(skel->maps.service_stats, &index, values);
-	for (int i = 0; i < cpus; i++) {
-		sum.connections += values[i].services[entry].connections;
-		sum.refused += values[i].services[entry].refused;
-	}
-	free(values);
-	return sum;
+	get(skel->maps.service_stats, &index, &block);
+	return block.services[service_id % BL_STATS_BLOCK];
 }

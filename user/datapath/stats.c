@@ -8,58 +8,43 @@
 #include "datapath/kernel.h"
 #include "datapath/pin.h"
 
-/* Sums `words` counters of 64 bits over all CPUs: those that begin with the counter `first` of an
- * element of `stride` counters. */
-static int sum_cpus(const struct bl_kernel *kernel, enum bl_map_id map, uint32_t index,
-		    size_t stride, size_t first, size_t words, uint64_t *ret)
+int bl_kernel_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT])
 {
-	_cleanup_free_ uint64_t *values = calloc(kernel->cpu_count, stride * sizeof(*values));
-	int r;
+	const struct bl_kernel *kernel = (const struct bl_kernel *)datapath;
+	_cleanup_free_ uint64_t *values = calloc(kernel->cpu_count, sizeof(*values));
+	uint64_t reasons[BL_REASON_COUNT] = {0};
 
 	if (!values)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(kernel->maps.fds[map], &index, values);
-	if (r < 0)
-		return r;
-	memset(ret, 0, words * sizeof(*ret));
-	for (size_t cpu = 0; cpu < kernel->cpu_count; cpu++)
-		for (size_t i = 0; i < words; i++)
-			ret[i] += values[cpu * stride + first + i];
-	return 0;
-}
-
-int bl_kernel_read_reasons(struct bl_datapath *datapath, uint64_t ret[BL_REASON_COUNT])
-{
-	uint64_t reasons[BL_REASON_COUNT];
-
 	for (uint32_t i = 0; i < BL_REASON_COUNT; i++) {
-		int r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_REASONS, i, 1, 0, 1,
-				 &reasons[i]);
+		int r = bpf_map_lookup_elem(kernel->maps.fds[BL_MAP_ID_REASONS], &i, values);
+
 		if (r < 0)
 			return r;
+		for (size_t cpu = 0; cpu < kernel->cpu_count; cpu++)
+			reasons[i] += values[cpu];
 	}
 	memcpy(ret, reasons, sizeof(reasons));
 	return 0;
 }
 
-/* The two counters of an id. */
-static int sum_in_block(const struct bl_kernel *kernel, enum bl_map_id map, uint32_t id,
-			uint64_t ret[2])
+static int read_block(struct bl_datapath *datapath, enum bl_map_id map, uint32_t id, void *ret)
 {
-	return sum_cpus(kernel, map, id / BL_STATS_BLOCK, 2 * (size_t)BL_STATS_BLOCK,
-			2 * (size_t)(id % BL_STATS_BLOCK), 2, ret);
+	uint32_t index = id / BL_STATS_BLOCK;
+
+	return bpf_map_lookup_elem(((const struct bl_kernel *)datapath)->maps.fds[map], &index,
+				   ret);
 }
 
 int bl_kernel_read_service_stats(struct bl_datapath *datapath, uint32_t service_id,
 				 struct bl_service_stats *ret)
 {
-	uint64_t sums[2];
-	int r = sum_in_block((const struct bl_kernel *)datapath, BL_MAP_ID_SERVICE_STATS,
-			     service_id, sums);
+	struct bl_service_stats_block block;
+	int r = read_block(datapath, BL_MAP_ID_SERVICE_STATS, service_id, &block);
 
 	if (r < 0)
 		return r;
-	*ret = (struct bl_service_stats){.connections = sums[0], .refused = sums[1]};
+	*ret = block.services[service_id % BL_STATS_BLOCK];
 	return 0;
 }
 
@@ -68,19 +53,14 @@ int bl_kernel_read_backend_stats(struct bl_datapath *datapath, uint32_t first, u
 {
 	for (uint32_t done = 0, in_block; done < count; done += in_block) {
 		uint32_t id = first + done, from = id % BL_STATS_BLOCK;
-		uint64_t sums[2 * BL_STATS_BLOCK];
-		int r;
+		struct bl_backend_stats_block block;
+		int r = read_block(datapath, BL_MAP_ID_BACKEND_STATS, id, &block);
 
-		in_block =
-			BL_STATS_BLOCK - from < count - done ? BL_STATS_BLOCK - from : count - done;
-		r = sum_cpus((const struct bl_kernel *)datapath, BL_MAP_ID_BACKEND_STATS,
-			     id / BL_STATS_BLOCK, 2 * (size_t)BL_STATS_BLOCK, 2 * (size_t)from,
-			     2 * (size_t)in_block, sums);
 		if (r < 0)
 			return r;
-		for (uint32_t i = 0; i < in_block; i++)
-			ret[done + i] = (struct bl_backend_stats){.connections = sums[2 * i],
-								  .released = sums[2 * i + 1]};
+		in_block =
+			BL_STATS_BLOCK - from < count - done ? BL_STATS_BLOCK - from : count - done;
+		memcpy(&ret[done], &block.backends[from], in_block * sizeof(*ret));
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "datapath/kernel.h"
 #include "datapath_fixture.h"
 
 static void run(const char *command)
@@ -374,6 +375,26 @@ Test(device, rows_of_the_packet_path_are_written_and_read_back, .init = devices_
 	cr_expect_eq(rows.packet_rows[0].key.source4.service_id, 7);
 	cr_expect_eq(rows.packet_rows[1].value, 9);
 	cr_expect_eq(bl_datapath_limits(datapath).maglev, 4096);
+}
+
+/* A machine may have hundreds of CPUs, and each has a copy of such a map. */
+Test(device, no_map_that_grows_with_services_has_a_copy_a_cpu, .init = devices_up,
+     .fini = place_down)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = place_open();
+	const struct bl_map_set *maps = &((const struct bl_kernel *)datapath)->maps;
+
+	for (enum bl_map_id id = 0; id < BL_MAP_ID_COUNT; id++) {
+		struct bpf_map_info info = {0};
+		uint32_t len = sizeof(info);
+
+		cr_assert_eq(bpf_obj_get_info_by_fd(maps->fds[id], &info, &len), 0);
+		if (info.type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+		    info.type == BPF_MAP_TYPE_PERCPU_HASH ||
+		    info.type == BPF_MAP_TYPE_LRU_PERCPU_HASH)
+			cr_expect_leq(info.max_entries * info.value_size, 4096, "map '%s'",
+				      bl_map_names[id]);
+	}
 }
 
 static size_t count_keys(const char *pin)
