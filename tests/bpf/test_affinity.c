@@ -8,7 +8,7 @@
 
 #include "fixture.h"
 
-TestSuite(affinity, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(affinity, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 #define DIALS 30
 
@@ -126,15 +126,15 @@ Test(affinity, case_55_timeout_ends_it_and_use_renews_it)
 		struct sticky sticky;
 		uint64_t translated = reason_count(BL_REASON_TRANSLATED);
 
-		sticky_up(stack, SOCK_STREAM, 3, &sticky);
+		sticky_up(stack, SOCK_STREAM, 300, &sticky);
 		(void)dial(&sticky, SOCK_STREAM);
 		for (int i = 0; i < 4; i++) {
-			age_entries(2000000000);
+			age_entries(200000000000);
 			(void)dial(&sticky, SOCK_STREAM);
 		}
 		cr_assert_eq(reason_count(BL_REASON_TRANSLATED), translated + 1,
 			     "use renews the time");
-		age_entries(3000000000);
+		age_entries(300000000000);
 		(void)dial(&sticky, SOCK_STREAM);
 		cr_assert_eq(reason_count(BL_REASON_TRANSLATED), translated + 2,
 			     "the time is over");
@@ -146,10 +146,11 @@ Test(affinity, timeout_runs_on_the_real_clock)
 {
 	struct sticky sticky;
 
-	sticky_up(&stacks[0], SOCK_STREAM, 1, &sticky);
+	sticky_up(&stacks[0], SOCK_STREAM, 3, &sticky);
 	(void)dial(&sticky, SOCK_STREAM);
 	(void)dial(&sticky, SOCK_STREAM);
-	wait_ms(1100);
+	cr_assert_eq(reason_count(BL_REASON_TRANSLATED), 1);
+	wait_ms(3100);
 	(void)dial(&sticky, SOCK_STREAM);
 	cr_assert_eq(reason_count(BL_REASON_TRANSLATED), 2);
 	sticky_down(&sticky);

@@ -6,7 +6,7 @@
 
 #include "fixture.h"
 
-TestSuite(bind, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(bind, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
 

@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 
-TestSuite(connect, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(connect, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 static const struct {
 	const char *name;

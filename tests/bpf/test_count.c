@@ -6,7 +6,7 @@
 
 #include "fixture.h"
 
-TestSuite(count, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(count, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 #define SOCKETS 20
 

@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 
-TestSuite(datagram, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(datagram, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 static void open_servers(const struct stack *stack, int ret_servers[STACK_BACKENDS])
 {

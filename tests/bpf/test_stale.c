@@ -14,7 +14,7 @@
 
 #include "fixture.h"
 
-TestSuite(stale, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(stale, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 #define STALE_MAX 2048
 

@@ -9,7 +9,7 @@
 
 #include "fixture.h"
 
-TestSuite(tcp_peers, .init = fixture_up, .fini = fixture_down, .timeout = 60);
+TestSuite(tcp_peers, .init = fixture_up, .fini = fixture_down, .timeout = 600);
 
 static uint32_t index_of(int fd)
 {

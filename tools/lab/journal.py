@@ -42,9 +42,9 @@ def folder_of(name):
     return os.path.join(ROOT, name)
 
 
-def take_lock(file, patience=2):
+def take_lock(file, patience=4):
     """False when another process keeps the lock. A builder that was killed may have had a child,
-    which holds it for the instant that it outlives the builder; so this asks more than once."""
+    which holds it for as long as it outlives the builder; so this asks more than once."""
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -251,7 +251,9 @@ class Lab:
     def make_netns(self, name):
         netns = f"{self.name}-{name}"
         self.journal.will_make("netns", netns)
-        system.run(["ip", "netns", "add", netns])
+        # With the journal's lock: should this process be killed, whoever removes what it made
+        # waits until that is made.
+        system.run(["ip", "netns", "add", netns], pass_fds=[self.journal.file.fileno()])
         system.set_sysctls(netns, **SETTINGS)
         system.ip(netns, "link set lo up")
         return netns

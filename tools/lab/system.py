@@ -24,11 +24,11 @@ class LabError(Exception):
     """Something that the person in front of the laboratory can mend."""
 
 
-def run(argv, text=None, check=True, timeout=30, env=None):
+def run(argv, text=None, check=True, timeout=30, env=None, pass_fds=()):
     """Runs a command to its end; returns it with its output as text."""
     done = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, errors="replace", timeout=timeout * PATIENCE, check=False,
-                          env=env,
+                          env=env, pass_fds=pass_fds,
                           **({} if text is not None else {"stdin": subprocess.DEVNULL}))
     if check and done.returncode != 0:
         raise LabError(f"'{' '.join(argv)}' ended with {done.returncode}: "

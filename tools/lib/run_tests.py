@@ -22,6 +22,7 @@ import xml.etree.ElementTree as ElementTree
 import build
 from board import Board, failed_cases
 
+PATIENCE = 10  # times what a test may take on a quiet machine
 VM_SKIPPED = 77  # tests/vm/run has no guest here
 
 
@@ -63,7 +64,7 @@ def meson_test(board, folder, suite, names=(), nice=0, env=None):
     base = f"{suite}-{os.getpid()}"
     log = os.path.join(build.path(folder), "meson-logs", base + ".json")
     arguments = ["meson", "test", "-C", build.path(folder), "--no-rebuild", "--suite", suite,
-                 "--logbase", base, *names]
+                 "--logbase", base, "--timeout-multiplier", str(PATIENCE), *names]
     if names:
         arguments += ["--num-processes", "1"]
     status, output = board.run(arguments, dict(os.environ, LC_ALL="C.UTF-8", **(env or {})), nice)

@@ -243,7 +243,7 @@ int dial(const char *address, uint16_t port, int type)
 /* The kernel frees programs and maps a little after their last reference is gone. */
 static bool exists_for_long(uint32_t id, int (*open_by_id)(uint32_t id))
 {
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 3000; i++) {
 		int fd = open_by_id(id);
 
 		if (fd < 0)

@@ -8,7 +8,7 @@
 #include "datapath/kernel.h"
 #include "datapath_fixture.h"
 
-TestSuite(apply, .init = place_up, .fini = place_down, .timeout = 60);
+TestSuite(apply, .init = place_up, .fini = place_down, .timeout = 600);
 
 /* Frontends at consecutive addresses, one op each. */
 static struct bl_op *make_frontends(uint8_t family, uint32_t count)

@@ -12,7 +12,7 @@
 
 static const struct bl_device_wish nobody; /* outside */
 
-TestSuite(features, .init = place_up, .fini = place_down, .timeout = 60);
+TestSuite(features, .init = place_up, .fini = place_down, .timeout = 600);
 
 static const struct bl_feature *find(const struct bl_feature *items, size_t count, const char *name)
 {
@@ -165,7 +165,7 @@ Test(features, trials_leave_no_program_no_map_no_descriptor_and_no_limit_behind)
 	cr_expect_eq(before.rlim_cur, after.rlim_cur);
 	cr_expect_neq(access(PLACE_BPFFS, F_OK), 0);
 	/* Freed a little after the last reference went; other tests may be trying as well. */
-	for (int i = 0; i < 500 && left > 0; i++) {
+	for (int i = 0; i < 3000 && left > 0; i++) {
 		left = count_ids(bpf_prog_get_next_id, bpf_prog_get_fd_by_id) +
 		       count_ids(bpf_map_get_next_id, bpf_map_get_fd_by_id);
 		(void)usleep(left > 0 ? 10000 : 0);

@@ -11,7 +11,7 @@
 
 #include "datapath_fixture.h"
 
-TestSuite(life, .init = place_up, .fini = place_down, .timeout = 60);
+TestSuite(life, .init = place_up, .fini = place_down, .timeout = 600);
 
 static const char *const maps[] = {
 	BL_MAP_ABI,           BL_MAP_FRONTENDS4, BL_MAP_FRONTENDS6,  BL_MAP_SLOTS,

@@ -11,7 +11,7 @@
 #include "datapath/kernel.h"
 #include "datapath_fixture.h"
 
-TestSuite(refused, .init = place_up, .fini = place_down, .timeout = 60);
+TestSuite(refused, .init = place_up, .fini = place_down, .timeout = 600);
 
 static const char *spoilt[3];
 

@@ -10,7 +10,7 @@
 #include "datapath/kernel.h"
 #include "datapath_fixture.h"
 
-TestSuite(sweep, .init = place_up, .fini = place_down, .timeout = 60);
+TestSuite(sweep, .init = place_up, .fini = place_down, .timeout = 600);
 
 #define NAMESPACES 3u
 #define SOCKETS 334u /* in each namespace */

@@ -59,7 +59,7 @@ static sd_event *make_loop(void)
 	return loop;
 }
 
-Test(task, the_result_of_the_child_comes_back_and_nothing_else, .timeout = 30)
+Test(task, the_result_of_the_child_comes_back_and_nothing_else, .timeout = 600)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		sd_event *loop = make_loop();
@@ -84,7 +84,7 @@ Test(task, the_result_of_the_child_comes_back_and_nothing_else, .timeout = 30)
 	}
 }
 
-Test(task, a_child_that_runs_ends_with_its_task, .timeout = 30)
+Test(task, a_child_that_runs_ends_with_its_task, .timeout = 600)
 {
 	sd_event *loop = make_loop();
 	struct job job = {.how = 3};

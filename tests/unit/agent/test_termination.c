@@ -134,7 +134,7 @@ Test(termination, the_pod_is_marked_first_and_goes_when_its_time_is_over)
 	pod = find(&scene.fixture, BL_KIND_POD, "p");
 	cr_assert_not_null(pod);
 	cr_expect_neq(pod->meta.deletion_time, 0);
-	for (int i = 0; i < 50 && find(&scene.fixture, BL_KIND_POD, "p"); i++)
+	for (int i = 0; i < 600 && find(&scene.fixture, BL_KIND_POD, "p"); i++)
 		cr_assert_geq(sd_event_run(scene.loop, 100000), 0);
 	cr_expect_null(find(&scene.fixture, BL_KIND_POD, "p"));
 	close_scene(&scene);

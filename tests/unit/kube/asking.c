@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PATIENCE_US 10000000u
+#define PATIENCE_US 60000000u
 
 void set_secret(struct bl_kube_secret *secret, const char *text)
 {

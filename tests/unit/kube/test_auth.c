@@ -454,7 +454,7 @@ static bool is_alive(struct fault_server *server)
 /* What a plugin has started dies with it; who reaps it may take a moment. */
 static void expect_dead(struct fault_server *server)
 {
-	for (int i = 0; i < 200 && is_alive(server); i++)
+	for (int i = 0; i < 1500 && is_alive(server); i++)
 		(void)usleep(20000);
 	cr_expect_not(is_alive(server));
 }

@@ -95,7 +95,7 @@ static void play_list_and_watch(struct reflect *reflect, size_t index)
 	reflect_play(reflect, watch);
 }
 
-Test(replay, list_and_watch_of_every_kind_give_the_end_state, .timeout = 120)
+Test(replay, list_and_watch_of_every_kind_give_the_end_state, .timeout = 600)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct json_object *state = json_object_new_object();
@@ -122,7 +122,7 @@ Test(replay, list_and_watch_of_every_kind_give_the_end_state, .timeout = 120)
 	}
 }
 
-Test(replay, initial_events_give_the_same_end_state_as_list_and_watch, .timeout = 120)
+Test(replay, initial_events_give_the_same_end_state_as_list_and_watch, .timeout = 600)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct json_object *state = json_object_new_object();

@@ -226,7 +226,7 @@ static size_t lines_of(const struct recording *recording)
 	return lines;
 }
 
-Test(splitter, recordings_give_the_same_in_portions_of_any_size, .timeout = 120)
+Test(splitter, recordings_give_the_same_in_portions_of_any_size, .timeout = 600)
 {
 	srand(4);
 	for (size_t i = 0; i < sizeof(recordings) / sizeof(recordings[0]); i++) {
@@ -254,7 +254,7 @@ Test(splitter, recordings_give_the_same_in_portions_of_any_size, .timeout = 120)
 	}
 }
 
-Test(splitter, every_single_cut_of_a_watch_gives_the_same, .timeout = 120)
+Test(splitter, every_single_cut_of_a_watch_gives_the_same, .timeout = 600)
 {
 	struct recording recording = recording_read("watch/services.labelselector-app-web.jsonl");
 	struct trace whole, cut;

@@ -192,7 +192,7 @@ static const char *reports(const struct play *play)
 	return play->receiver.reports.data ? play->receiver.reports.data : "";
 }
 
-Test(source_kubernetes, recordings_give_their_end_state_over_every_wire, .timeout = 60)
+Test(source_kubernetes, recordings_give_their_end_state_over_every_wire, .timeout = 600)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(wires); i++) {
 		struct bl_source_info info;
@@ -213,7 +213,7 @@ Test(source_kubernetes, recordings_give_their_end_state_over_every_wire, .timeou
 	}
 }
 
-Test(source_kubernetes, a_watch_that_breaks_off_goes_on_to_the_same_end, .timeout = 60)
+Test(source_kubernetes, a_watch_that_breaks_off_goes_on_to_the_same_end, .timeout = 600)
 {
 	static const char *const ends[] = {"cut", "reset"};
 
@@ -233,7 +233,7 @@ Test(source_kubernetes, a_watch_that_breaks_off_goes_on_to_the_same_end, .timeou
 	}
 }
 
-Test(source_kubernetes, the_list_is_full_only_with_every_kind, .timeout = 60)
+Test(source_kubernetes, the_list_is_full_only_with_every_kind, .timeout = 600)
 {
 	struct play play;
 
@@ -252,7 +252,7 @@ Test(source_kubernetes, the_list_is_full_only_with_every_kind, .timeout = 60)
 	finish(&play);
 }
 
-Test(source_kubernetes, pods_that_are_refused_are_not_waited_for, .timeout = 60)
+Test(source_kubernetes, pods_that_are_refused_are_not_waited_for, .timeout = 600)
 {
 	struct play play;
 
@@ -265,7 +265,7 @@ Test(source_kubernetes, pods_that_are_refused_are_not_waited_for, .timeout = 60)
 	finish(&play);
 }
 
-Test(source_kubernetes, a_node_that_the_cluster_does_not_have_is_said, .timeout = 60)
+Test(source_kubernetes, a_node_that_the_cluster_does_not_have_is_said, .timeout = 600)
 {
 	struct play play;
 
@@ -278,7 +278,7 @@ Test(source_kubernetes, a_node_that_the_cluster_does_not_have_is_said, .timeout 
 	finish(&play);
 }
 
-Test(source_kubernetes, a_rescan_lists_again_and_takes_out_what_is_gone, .timeout = 60)
+Test(source_kubernetes, a_rescan_lists_again_and_takes_out_what_is_gone, .timeout = 600)
 {
 	struct play play;
 
@@ -307,7 +307,7 @@ static bool is_well_again(const struct play *play)
 }
 
 Test(source_kubernetes, what_was_refused_is_no_problem_any_more_when_a_list_is_without_it,
-     .timeout = 60)
+     .timeout = 600)
 {
 	struct play play;
 

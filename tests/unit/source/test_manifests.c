@@ -44,12 +44,12 @@ static void teardown(struct fixture *fixture)
 	remove_folder(fixture->root);
 }
 
-/* Turns the loop until something was handed over, or for two seconds. */
+/* Turns the loop until something was handed over, or for half a minute. */
 static const char *wait_for_batch(struct fixture *fixture)
 {
 	unsigned int before = fixture->recorder.batches;
 
-	for (int i = 0; i < 200 && fixture->recorder.batches == before; i++)
+	for (int i = 0; i < 3000 && fixture->recorder.batches == before; i++)
 		cr_assert_geq(sd_event_run(fixture->loop, 10000), 0);
 	return recorder_take(&fixture->recorder);
 }
