@@ -106,15 +106,46 @@ def test_endpoints_that_a_service_left_behind_go_with_it(agent):
     assert agent.get("/api/v1/namespaces/default/endpoints/hand")[0] == 200
 
 
+BAD_DELETIONS = [
+    ("", {"propagationPolicy": "x"}, 422, "propagationPolicy: Unsupported value"),
+    ("?propagationPolicy=x", None, 422, "propagationPolicy: Unsupported value"),
+    ("", {"propagationPolicy": "Orphan", "orphanDependents": True}, 422,
+     "propagationPolicy: Invalid value"),
+    ("?orphanDependents=maybe", None, 400, "'orphanDependents' is to be true or false"),
+    ("", {"orphanDependents": "true"}, 400, "'orphanDependents' is to be true or false"),
+    ("", {"dryRun": ["Some"]}, 422, "dryRun: Unsupported value"),
+    ("", {"dryRun": "All"}, 400, "'dryRun' is to be a list of words"),
+    ("", {"dryRun": [True]}, 400, "'dryRun' is to be a list of words"),
+    ("?dryRun=true", None, 422, "dryRun: Unsupported value"),
+    ("?gracePeriodSeconds=soon", None, 400, "'gracePeriodSeconds' is to be a number"),
+    ("?gracePeriodSeconds=99999999999999999999", None, 400, "'gracePeriodSeconds'"),
+    ("", {"gracePeriodSeconds": "5"}, 400, "'gracePeriodSeconds' is to be a number"),
+    ("", {"preconditions": ["uid"]}, 400, "'preconditions' is to be a mapping"),
+    ("", {"preconditions": {"uid": 5}}, 400, "'preconditions.uid' is to be a string"),
+    ("", {"preconditions": {"resourceVersion": 5}}, 400, "'preconditions.resourceVersion'"),
+    ("", {"preconditions": {"resourceVersion": "-1"}}, 409, "modified"),
+    ("", {"preconditions": {"resourceVersion": "x"}}, 409, "modified"),
+    ("", {"preconditions": {"resourceVersion": ""}}, 409, "modified"),
+    ("", {"kind": "Service"}, 400, "'kind' is to be 'DeleteOptions'"),
+    ("", [], 400, "not one JSON object"),
+]
+
+
 def test_deletions_have_preconditions_and_selectors(agent):
     agent.start()
     for name, tier in (("a", "front"), ("b", "back"), ("c", "back")):
         assert agent.post(SERVICES, service(name, labels={"tier": tier}))[0] == 201
     uid = agent.get(SERVICES + "/a")[1]["metadata"]["uid"]
-    for options in ({"preconditions": {"uid": "no"}}, {"preconditions": {"resourceVersion": "1"}}):
+    for options in ({"preconditions": {"uid": "no"}}, {"preconditions": {"uid": uid + "0"}},
+                    {"preconditions": {"resourceVersion": "1"}}):
         code, answer = agent.call("DELETE", SERVICES + "/a", options)
         assert code == 409 and answer["reason"] == "Conflict", answer
-    assert agent.call("DELETE", SERVICES + "/a", {"propagationPolicy": "x"})[0] == 400
+    for query, body, code, words in BAD_DELETIONS:
+        got, answer = agent.call("DELETE", SERVICES + "/a" + query, body)
+        assert got == code and words in answer["message"], (query, body, answer)
+        if code == 422:
+            assert answer["details"]["causes"][0]["field"] == words.split(":", maxsplit=1)[0]
+    assert agent.names(SERVICES) == ["a", "b", "c"]
     code, answer = agent.call("DELETE", SERVICES + "/a", {"dryRun": ["All"]})
     assert code == 200 and agent.names(SERVICES) == ["a", "b", "c"], answer
     code, answer = agent.call("DELETE", SERVICES + "?labelSelector=tier%3Dback")
@@ -127,11 +158,19 @@ def test_deletions_have_preconditions_and_selectors(agent):
 
 def test_bad_questions_of_writes_are_refused(agent):
     agent.start()
-    assert agent.post(SERVICES + "?dryRun=Some", service("web"))[0] == 400
-    assert agent.post(SERVICES + "?fieldValidation=No", service("web"))[0] == 400
-    assert agent.post(f"{SERVICES}?fieldManager={'x' * 129}", service("web"))[0] == 400
-    assert agent.call("PATCH", SERVICES + "/web", "kind: Service\n",
-                      content_type="application/apply-patch+yaml")[0] == 400
+    for query, words in (("dryRun=Some", 'dryRun: Unsupported value: "Some"'),
+                         ("fieldValidation=No", "fieldValidation: Unsupported value"),
+                         (f"fieldManager={'x' * 129}", "fieldManager: Too long"),
+                         ("force=maybe", "force: Unsupported value")):
+        code, answer = agent.post(f"{SERVICES}?{query}", service("web"))
+        assert code == 422 and 'CreateOptions.meta.k8s.io "" is invalid' in answer["message"]
+        assert words in answer["message"], answer
+        assert answer["details"]["causes"][0]["field"] == query.split("=", maxsplit=1)[0]
+    for query, kind, words in (("", "apply-patch+yaml", "fieldManager: Required value"),
+                               ("force=true", "merge-patch+json", "force: Forbidden")):
+        code, answer = agent.call("PATCH", f"{SERVICES}/web?{query}", "{}",
+                                  content_type="application/" + kind)
+        assert code == 422 and words in answer["message"], answer
     code, answer = agent.call("PATCH", SERVICES + "/web?fieldManager=me", {
         **service("web"), "metadata": {"name": "web", "managedFields": []}},
         content_type="application/apply-patch+yaml")

@@ -146,6 +146,24 @@ def test_a_lease_has_one_holder(pair):
     assert ask(first, "GET", LEASES + "/pool")[1]["spec"]["holderIdentity"] == second.name
 
 
+def test_the_second_tells_events_at_the_first(pair):
+    first, second = pair
+    second.agent.kill()
+    second.start_agent(*second.agent.options, "--load-balancer-pool", "192.0.2.16/28")
+    front = service("front", None)
+    front["spec"]["type"] = "LoadBalancer"
+    uid = make(first, SERVICES, front)["metadata"]["uid"]
+    told = "/api/v1/namespaces/default/events?fieldSelector=involvedObject.uid%3D" + uid
+
+    def events():
+        return [(event["reason"], event["reportingComponent"], event["involvedObject"]["name"])
+                for event in ask(first, "GET", told)[1]["items"]]
+
+    system.wait_until(events, 30, 0.1, "an event of the second at the first")
+    assert events()[0] == ("LoadBalancerAddress", "beeline.dev/agent", "front")
+    assert "cannot write Events" not in second.agent.read_log()
+
+
 def test_a_namespace_ends_after_its_pods_and_over_a_restart(one_node):
     node = one_node(pods=1)
     make(node, "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",

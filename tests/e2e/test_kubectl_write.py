@@ -342,3 +342,70 @@ def test_what_was_written_survives_a_restart(kube, agent):
     agent.start("--api-listen", f"127.0.0.1:{agent.port}")
     assert (managers(kube), spec(kube)) == before
     assert os.path.exists(os.path.join(agent.state, "objects/services/default/web.yaml"))
+
+
+EVENT = {
+    "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "web.1"},
+    "eventTime": "2026-01-31T12:00:00.123456Z", "reportingController": "example.com/tester",
+    "reportingInstance": "tester-1", "action": "Try", "reason": "Tried", "type": "Warning",
+    "note": "it was tried", "regarding": {"apiVersion": "v1", "kind": "Service", "name": "web",
+                                          "namespace": "default"},
+}
+
+
+def test_events_are_written_in_both_forms_and_seen_in_both(kube):
+    kube("apply", "-f", "-", text=WEB)
+    event = json.loads(json.dumps(EVENT))
+    event["regarding"]["uid"] = get(kube)["metadata"]["uid"]
+    assert "created" in kube("create", "-f", "-", text=json.dumps(event))
+    assert "already exists" in kube.fails("create", "-f", "-", text=json.dumps(event))
+    core = json.loads(kube("get", "events", "web.1", "-o", "json"))
+    assert core["apiVersion"] == "v1" and core["message"] == "it was tried"
+    assert core["involvedObject"]["name"] == "web" and core["metadata"]["uid"]
+    assert "Tried" in kube("describe", "service", "web")
+    row = kube("get", "events", "--field-selector", "reason=Tried").splitlines()[1]
+    assert "service/web" in row and "it was tried" in row
+    assert "patched" in kube("patch", "event", "web.1", "-p", '{"count": 3}')
+    group = json.loads(kube("get", "events.v1.events.k8s.io", "web.1", "-o", "json"))
+    assert group["deprecatedCount"] == 3 and group["note"] == "it was tried"
+    assert "(x3 over" in kube("get", "events")
+    assert "deleted" in kube("delete", "event", "web.1")
+    assert 'events "web.1" not found' in kube.fails("get", "event", "web.1")
+
+
+@pytest.mark.parametrize("change, problem", [
+    ({"note": "x" * 1025}, "note: Too long"),
+    ({"type": "Odd"}, "type: Invalid value"),
+    ({"action": ""}, "action: Required value"),
+    ({"regarding": {"kind": "Pod", "name": "a", "namespace": "other"}},
+     "regarding.namespace: Invalid value"),
+    ({"deprecatedCount": "3"}, "deprecatedCount"),
+])
+def test_events_that_a_server_would_refuse_are_refused(agent, change, problem):
+    path = "/apis/events.k8s.io/v1/namespaces/default/events"
+    code, answer = agent.call("POST", path, {**EVENT, **change})
+    assert code == 422 and problem in answer["message"], answer
+    assert problem.startswith(answer["details"]["causes"][0]["field"])
+    assert agent.call("POST", path.replace("default", "none"), EVENT)[0] == 404
+    code, answer = agent.call("POST", path + "?fieldValidation=Strict", {**EVENT, "mesage": "a"})
+    assert code == 400 and 'unknown field "mesage"' in answer["message"]
+
+
+def test_a_watch_of_events_goes_on_where_a_list_ended(agent):
+    path = "/apis/events.k8s.io/v1/namespaces/default/events"
+    assert agent.call("POST", path, EVENT)[0] == 201
+    version = agent.call("GET", path)[1]["metadata"]["resourceVersion"]
+    for name in ("b", "c"):
+        assert agent.call("POST", path, {**EVENT, "metadata": {"name": name}})[0] == 201
+    watch = test_agent_socket.Watch(agent, f"/api/v1/events?watch=1&resourceVersion={version}")
+    assert watch.wait(2) == [("ADDED", "b"), ("ADDED", "c")]
+    assert watch.events[0]["object"]["apiVersion"] == "v1"
+    streamed = test_agent_socket.Watch(
+        agent, path + "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+        "&allowWatchBookmarks=true")
+    assert streamed.wait(4)[:3] == [("ADDED", "web.1"), ("ADDED", "b"), ("ADDED", "c")]
+    assert streamed.events[3]["type"] == "BOOKMARK"
+    assert streamed.events[0]["object"]["note"] == "it was tried"
+    assert agent.call("DELETE", path + "/b")[0] == 200
+    assert watch.wait(3)[2] == ("DELETED", "b")
+    assert agent.call("GET", f"/api/v1/events?watch=1&resourceVersion={version}")[0] == 410

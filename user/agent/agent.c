@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "agent/cluster.h"
+#include "agent/events.h"
 #include "agent/outside_wiring.h"
 #include "agent/rest.h"
 #include "agent/state_lock.h"
@@ -310,6 +311,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	if (r >= 0)
 		r = bl_watches_new(agent->store, &agent->watches);
 	if (r >= 0)
+		r = bl_events_new(agent->store, agent->watches, &agent->events);
+	if (r >= 0)
 		r = bl_bookmarks_start(agent->loop, agent->watches, &agent->bookmarks);
 	if (r >= 0)
 		r = bl_settings_allocator(&agent->settings, NULL, NULL, &agent->allocator);
@@ -606,6 +609,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_node_watch_free(agent->node);
 	bl_catalog_free(agent->catalog);
 	sd_event_source_disable_unref(agent->bookmarks);
+	bl_events_free(agent->events);
 	bl_watches_free(agent->watches);
 	bl_plan_free(agent->plan);
 	bl_datapath_close(agent->datapath);

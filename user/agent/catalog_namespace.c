@@ -15,23 +15,44 @@ static struct bl_source_name name_of(const struct bl_object *object)
 	return (struct bl_source_name){object->kind, object->meta.ns, object->meta.name};
 }
 
+/* Does the namespace take something new? */
+static int check_takes(const struct bl_catalog *catalog, const char *ns, const char *what,
+		       struct bl_err *err)
+{
+	const struct bl_object *object =
+		bl_store_find(catalog->config.store, BL_KIND_NAMESPACE, NULL, ns);
+
+	if (!object)
+		return bl_err_set(err, -ENOENT, "namespaces \"%s\" not found", ns);
+	if (object->meta.deletion_time)
+		return bl_err_set(err, -EACCES,
+				  "%s is forbidden: unable to create new content in namespace %s "
+				  "because it is being terminated",
+				  what, ns);
+	return 0;
+}
+
+int bl_catalog_check_namespace(const struct bl_catalog *catalog, const char *ns, const char *what,
+			       struct bl_err *err)
+{
+	if (catalog->config.read_only)
+		return bl_err_set(
+			err, -EACCES,
+			"%s: this agent follows a cluster; change things at its API server", what);
+	return check_takes(catalog, ns, what, err);
+}
+
 int bl_catalog_check_room(const struct bl_catalog *catalog, const struct bl_object *object,
 			  struct bl_err *err)
 {
 	const struct bl_kind_info *info = bl_kind_info(object->kind);
-	const struct bl_object *ns = NULL;
+	char what[320];
+	int r;
 
-	if (object->meta.ns) {
-		ns = bl_store_find(catalog->config.store, BL_KIND_NAMESPACE, NULL, object->meta.ns);
-		if (!ns)
-			return bl_err_set(err, -ENOENT, "namespaces \"%s\" not found",
-					  object->meta.ns);
-	}
-	if (ns && ns->meta.deletion_time)
-		return bl_err_set(err, -EACCES,
-				  "%s \"%s\" is forbidden: unable to create new content in "
-				  "namespace %s because it is being terminated",
-				  info->plural, object->meta.name, object->meta.ns);
+	(void)snprintf(what, sizeof(what), "%s \"%s\"", info->plural, object->meta.name);
+	r = object->meta.ns ? check_takes(catalog, object->meta.ns, what, err) : 0;
+	if (r < 0)
+		return r;
 	if (bl_store_count(catalog->config.store, object->kind) >= OBJECTS_MAX)
 		return bl_err_set(err, -EACCES,
 				  "%s \"%s\" is forbidden: there are %u %s, and no room for more",

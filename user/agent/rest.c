@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/status_error.h"
+#include "api/event.h"
 #include "model/codec.h"
 #include "model/schema.h"
 
@@ -318,9 +319,15 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 		return false;
 	if (!split_path(path, plural, &target))
 		return false;
-	if (!strcmp(group_version, "v1") && !strcmp(plural, "events") && !target.is_status &&
-	    (target.ns[0] || !target.name[0])) {
-		bl_rest_events(agent, request, target.ns, target.name, reply);
+	if (!strcmp(plural, "events") && !target.is_status && (target.ns[0] || !target.name[0]) &&
+	    (!strcmp(group_version, "v1") || !strcmp(group_version, BL_EVENT_GROUP))) {
+		const struct bl_rest_events_target events = {
+			.ns = target.ns,
+			.name = target.name,
+			.group = !strcmp(group_version, BL_EVENT_GROUP),
+		};
+
+		bl_rest_events(agent, request, &events, reply);
 		return true;
 	}
 	if (!find_kind(plural, group_version, &target))

@@ -52,9 +52,18 @@ void bl_rest_delete_collection(struct bl_agent *agent, const struct bl_request *
 /* Answers of rest_documents.c: discovery and OpenAPI. False: the path is none of theirs. */
 bool bl_rest_document(const struct bl_request *request, struct bl_reply *reply);
 
-/* rest_events.c; `ns` "": all, `name` "": the list. */
-void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, const char *ns,
-		    const char *name, struct bl_reply *reply);
+/* Events: rest_events.c reads them, rest_events_write.c writes them. */
+struct bl_rest_events_target {
+	const char *ns;   /* "": all */
+	const char *name; /* "": the list */
+	bool group;       /* in the form of events.k8s.io/v1 */
+};
+void bl_rest_events(struct bl_agent *agent, const struct bl_request *request,
+		    const struct bl_rest_events_target *target, struct bl_reply *reply);
+void bl_rest_events_write(struct bl_agent *agent, const struct bl_request *request,
+			  const struct bl_rest_events_target *target, struct bl_reply *reply);
+/* What Events can be selected by; NULL ends the list. */
+extern const char *const bl_rest_event_fields[];
 /* The latest event of a pod goes to those who watch. */
 void bl_rest_event_noticed(struct bl_agent *agent, const char *ns, const char *pod);
 /* rest_refusals.c: says why what is asked for is not done. False: nothing is known about the path.
@@ -105,6 +114,9 @@ int bl_rest_render(const struct bl_request *request, struct bl_reply *reply, str
  * says why. */
 int bl_rest_number(const struct bl_request *request, const char *key, uint64_t max, uint64_t *ret,
 		   struct bl_reply *reply);
+/* Where a watch starts (KEP-3157 for sendInitialEvents). -EINVAL: the reply says why not. */
+int bl_rest_watch_start(const struct bl_request *request, struct bl_watch_request *watch,
+			struct bl_reply *reply);
 /* The reply becomes a stream, or an error; the selector is taken. */
 void bl_rest_open_watch(struct bl_agent *agent, const struct bl_watch_request *watch,
 			uint64_t seconds, struct bl_reply *reply);

@@ -19,30 +19,62 @@ bool bl_rest_has_type(const struct bl_request *request, const char *type)
 	       (!request->content_type[len] || strchr("; ", request->content_type[len]));
 }
 
-static bool read_choices(struct bl_rest_write *write)
+static const char *options_of(const struct bl_rest_write *write)
+{
+	return !strcmp(write->request->method, "POST")  ? "CreateOptions"
+	       : !strcmp(write->request->method, "PUT") ? "UpdateOptions"
+							: "PatchOptions";
+}
+
+static bool unsupported(struct bl_rest_write *write, const char *field, const char *got,
+			const char *supported)
+{
+	char message[256];
+
+	(void)snprintf(message, sizeof(message),
+		       "Unsupported value: \"%.60s\": supported values: %s", got, supported);
+	bl_rest_invalid_option(write->reply, options_of(write), field, "FieldValueNotSupported",
+			       message);
+	return false;
+}
+
+static bool read_force(struct bl_rest_write *write)
+{
+	const char *force = bl_request_query(write->request, "force");
+
+	if (!force || !force[0])
+		return true;
+	write->force = !strcmp(force, "true") || !strcmp(force, "1");
+	if (!write->force && strcmp(force, "false") != 0 && strcmp(force, "0") != 0)
+		return unsupported(write, "force", force, "\"true\", \"false\"");
+	if (!strcmp(write->request->method, "PATCH") &&
+	    !bl_rest_has_type(write->request, "application/apply-patch+yaml")) {
+		bl_rest_invalid_option(write->reply, options_of(write), "force",
+				       "FieldValueForbidden",
+				       "Forbidden: may not be specified for non-apply patch");
+		return false;
+	}
+	return true;
+}
+
+bool bl_rest_read_choices(struct bl_rest_write *write)
 {
 	const char *dry_run = bl_request_query(write->request, "dryRun");
 	const char *validation = bl_request_query(write->request, "fieldValidation");
-	const char *force = bl_request_query(write->request, "force");
 
 	write->dry_run = dry_run && dry_run[0];
-	if (write->dry_run && strcmp(dry_run, "All") != 0) {
-		bl_rest_error(write->reply, 400, NULL, "dryRun is 'All', got '%.40s'", dry_run);
-		return false;
-	}
-	write->force = force && (!strcmp(force, "true") || !strcmp(force, "1"));
+	if (write->dry_run && strcmp(dry_run, "All") != 0)
+		return unsupported(write, "dryRun", dry_run, "\"All\"");
 	if (!validation || !validation[0] || !strcmp(validation, "Warn"))
 		write->validation = BL_VALIDATION_WARN;
 	else if (!strcmp(validation, "Strict"))
 		write->validation = BL_VALIDATION_STRICT;
 	else if (!strcmp(validation, "Ignore"))
 		write->validation = BL_VALIDATION_IGNORE;
-	else {
-		bl_rest_error(write->reply, 400, NULL,
-			      "fieldValidation is Ignore, Warn or Strict, got '%.40s'", validation);
-		return false;
-	}
-	return true;
+	else
+		return unsupported(write, "fieldValidation", validation,
+				   "\"Ignore\", \"Strict\", \"Warn\"");
+	return read_force(write);
 }
 
 /* `fieldManager`, or the program that asks: "kubectl/v1.33.1 ..." is "kubectl". */
@@ -61,8 +93,9 @@ static bool read_manager(struct bl_rest_write *write)
 			len = BL_FIELD_MANAGER_MAX;
 	}
 	if (len > BL_FIELD_MANAGER_MAX) {
-		bl_rest_error(write->reply, 400, NULL, "fieldManager has more than %u characters",
-			      BL_FIELD_MANAGER_MAX);
+		bl_rest_invalid_option(write->reply, options_of(write), "fieldManager",
+				       "FieldValueTooLong",
+				       "Too long: may not be more than 128 bytes");
 		return false;
 	}
 	for (size_t i = 0; i < len; i++)
@@ -100,7 +133,7 @@ bool bl_rest_write_begin(struct bl_rest_write *write, struct bl_agent *agent,
 		.agent = agent, .request = request, .reply = reply, .target = *target};
 	if (gmtime_r(&now, &parts))
 		(void)strftime(write->time, sizeof(write->time), "%Y-%m-%dT%H:%M:%SZ", &parts);
-	if (!read_choices(write) || !read_manager(write))
+	if (!bl_rest_read_choices(write) || !read_manager(write))
 		return false;
 	if (target->name[0])
 		write->old = bl_store_find(agent->store, target->kind,
@@ -159,12 +192,25 @@ bool bl_rest_check_kind(struct bl_rest_write *write, struct json_object *json)
 	return true;
 }
 
-/* A field that is there twice: the last one counts, and the client hears of it. */
-static bool check_duplicates(struct bl_rest_write *write)
+static bool is_yaml(const struct bl_request *request)
+{
+	return bl_rest_has_type(request, "application/yaml") ||
+	       bl_rest_has_type(request, "application/x-yaml") ||
+	       bl_rest_has_type(request, "text/yaml") ||
+	       bl_rest_has_type(request, "application/apply-patch+yaml");
+}
+
+static bool is_protobuf(const struct bl_request *request)
+{
+	return bl_rest_has_type(request, "application/vnd.kubernetes.protobuf");
+}
+
+bool bl_rest_check_duplicates(struct bl_rest_write *write)
 {
 	_cleanup_(bl_buf_done) struct bl_buf field = {0};
 
-	if (write->validation == BL_VALIDATION_IGNORE ||
+	if (write->validation == BL_VALIDATION_IGNORE || is_yaml(write->request) ||
+	    is_protobuf(write->request) ||
 	    !bl_body_duplicate(write->request->body, write->request->body_len, &field))
 		return true;
 	if (write->validation == BL_VALIDATION_WARN) {
@@ -176,39 +222,40 @@ static bool check_duplicates(struct bl_rest_write *write)
 	return false;
 }
 
-struct json_object *bl_rest_read_body(struct bl_rest_write *write)
+struct json_object *bl_rest_parse_body(struct bl_rest_write *write,
+				       const struct bl_rest_target *about)
 {
 	const struct bl_request *request = write->request;
-	bool yaml = bl_rest_has_type(request, "application/yaml") ||
-		    bl_rest_has_type(request, "application/x-yaml") ||
-		    bl_rest_has_type(request, "text/yaml") ||
-		    bl_rest_has_type(request, "application/apply-patch+yaml");
-	bool protobuf = bl_rest_has_type(request, "application/vnd.kubernetes.protobuf");
 	struct json_object *json = NULL;
 	struct bl_err err = {0};
 	int r;
 
-	if (!yaml && !protobuf && request->content_type[0] &&
+	if (!is_yaml(request) && !is_protobuf(request) && request->content_type[0] &&
 	    !bl_rest_has_type(request, "application/json")) {
 		bl_rest_error(
-			write->reply, 415, &write->target,
+			write->reply, 415, about,
 			"the body is '%.80s'; application/json and application/yaml are taken",
 			request->content_type);
 		return NULL;
 	}
-	r = yaml       ? bl_body_yaml(request->body, request->body_len, &json, &err)
-	    : protobuf ? bl_body_protobuf(request->body, request->body_len, &json, &err)
-		       : bl_body_json(request->body, request->body_len, false, &json, &err);
-	if (r < 0) {
+	r = is_yaml(request) ? bl_body_yaml(request->body, request->body_len, &json, &err)
+	    : is_protobuf(request)
+		    ? bl_body_protobuf(request->body, request->body_len, &json, &err)
+		    : bl_body_json(request->body, request->body_len, false, &json, &err);
+	if (r < 0)
 		bl_rest_error(write->reply,
 			      r == -E2BIG    ? 413
 			      : r == -ENOMEM ? 500
 					     : 400,
-			      &write->target, "%s",
-			      err.text[0] ? err.text : "no memory for the body");
-		return NULL;
-	}
-	if (!bl_rest_check_kind(write, json) || (!yaml && !protobuf && !check_duplicates(write))) {
+			      about, "%s", err.text[0] ? err.text : "no memory for the body");
+	return r < 0 ? NULL : json;
+}
+
+struct json_object *bl_rest_read_body(struct bl_rest_write *write)
+{
+	struct json_object *json = bl_rest_parse_body(write, &write->target);
+
+	if (json && (!bl_rest_check_kind(write, json) || !bl_rest_check_duplicates(write))) {
 		json_object_put(json);
 		return NULL;
 	}

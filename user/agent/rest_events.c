@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Events of the API: what the probes have noticed, in memory alone, told as Kubernetes does. */
+/* Events of the API: what the probes have noticed, and what clients have written. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <time.h>
 
+#include "agent/events.h"
 #include "agent/rest.h"
+#include "api/event.h"
 #include "api/json.h"
 #include "api/openapi.h"
 
 #define COMPONENT "beeline"
 
-static const char *const fields[] = {
+const char *const bl_rest_event_fields[] = {
 	"metadata.name",
 	"metadata.namespace",
 	"involvedObject.kind",
@@ -61,16 +65,12 @@ static struct json_object *event_of(struct bl_agent *agent, const struct bl_obje
 	static const char *const keys[] = {"reason", "message",        "type",
 					   "count",  "firstTimestamp", "lastTimestamp"};
 	struct json_object *json = json_object_new_object(), *meta, *source;
-	char version[24];
 
 	bl_json_set_str(json, "apiVersion", "v1");
 	bl_json_set_str(json, "kind", "Event");
 	meta = bl_json_add_object(json, "metadata");
 	set_name(meta, pod, noticed);
 	bl_json_set_str(meta, "namespace", pod->meta.ns);
-	(void)snprintf(version, sizeof(version), "%llu",
-		       (unsigned long long)bl_store_version(agent->store));
-	bl_json_set_str(meta, "resourceVersion", version);
 	bl_json_set(meta, "creationTimestamp",
 		    json_object_get(bl_json_key(noticed, "firstTimestamp")));
 	bl_json_set(json, "involvedObject", reference_to(pod));
@@ -83,39 +83,27 @@ static struct json_object *event_of(struct bl_agent *agent, const struct bl_obje
 	return json;
 }
 
-/* All events of a namespace (NULL: of all), in the order of the pods, oldest first. */
-static struct json_object *collect(struct bl_agent *agent, const char *ns)
+static bool in_scope(struct json_object *event, const struct bl_rest_events_target *target)
 {
-	struct json_object *list = json_object_new_array();
-	_cleanup_free_ const struct bl_object **pods = NULL;
-	size_t count = 0;
-
-	if (!agent->probing || bl_store_list(agent->store, BL_KIND_POD, ns, &pods, &count) < 0)
-		return list;
-	for (size_t i = 0; i < count; i++) {
-		_cleanup_json_ struct json_object *noticed =
-			bl_probing_events(agent->probing, pods[i]->meta.ns, pods[i]->meta.name);
-
-		for (size_t k = 0; k < bl_json_len(noticed); k++)
-			bl_json_push(list, event_of(agent, pods[i], bl_json_item(noticed, k)));
-	}
-	return list;
+	return !target->ns[0] ||
+	       !strcmp(bl_json_str_or(event, "metadata.namespace", ""), target->ns);
 }
 
 static void reply_list(struct bl_agent *agent, const struct bl_request *request,
-		       struct bl_render *render, struct json_object *events, struct bl_reply *reply)
+		       const struct bl_rest_events_target *target, struct bl_render *render,
+		       struct bl_reply *reply)
 {
 	const struct bl_list_meta meta = {.version = bl_store_version(agent->store)};
 	_cleanup_(bl_selector_free) struct bl_selector *selector = NULL;
 	bool is_first = true;
 
-	if (bl_rest_selector(request, fields, &selector, reply) < 0)
+	if (bl_rest_selector(request, bl_rest_event_fields, &selector, reply) < 0)
 		return;
 	bl_render_list_begin(render, &meta, &reply->body);
-	for (size_t i = 0; i < bl_json_len(events); i++) {
-		struct json_object *event = bl_json_item(events, i);
+	for (size_t i = 0; i < bl_events_count(agent->events); i++) {
+		struct json_object *event = bl_events_at(agent->events, i);
 
-		if (!bl_selector_match_json(selector, event))
+		if (!in_scope(event, target) || !bl_selector_match_json(selector, event))
 			continue;
 		bl_render_list_item(render, json_object_get(event), is_first, &reply->body);
 		is_first = false;
@@ -123,51 +111,59 @@ static void reply_list(struct bl_agent *agent, const struct bl_request *request,
 	bl_render_list_end(&reply->body);
 }
 
-static void reply_one(struct bl_render *render, struct json_object *events, const char *name,
-		      struct bl_reply *reply)
+static void reply_one(struct bl_agent *agent, const struct bl_rest_events_target *target,
+		      struct bl_render *render, struct bl_reply *reply)
 {
-	for (size_t i = 0; i < bl_json_len(events); i++) {
-		struct json_object *event = bl_json_item(events, i);
+	struct json_object *event = bl_events_find(agent->events, target->ns, target->name);
 
-		if (strcmp(bl_json_str_or(event, "metadata.name", ""), name) != 0)
-			continue;
+	if (event)
 		bl_rest_json(reply, 200, bl_render_object(render, json_object_get(event)));
-		return;
-	}
-	bl_rest_error(reply, 404, NULL, "events \"%.200s\" not found", name);
+	else
+		bl_rest_error(reply, 404, NULL, "events \"%.200s\" not found", target->name);
 }
 
-/* What there is, then what comes; only that when the client says that it has listed. */
-static void reply_watch(struct bl_agent *agent, const struct bl_request *request, const char *ns,
-			const struct bl_render *render, struct bl_reply *reply)
+static void reply_gone(struct bl_reply *reply, uint64_t version)
+{
+	bl_watcher_close(TAKE_PTR(reply->watcher));
+	bl_rest_error(reply, 410, NULL,
+		      "what happened after version %llu is not remembered any more: list again",
+		      (unsigned long long)version);
+}
+
+/* What there is, or what came since a version; then what comes. */
+static void reply_watch(struct bl_agent *agent, const struct bl_request *request,
+			const struct bl_rest_events_target *target, const struct bl_render *render,
+			struct bl_reply *reply)
 {
 	struct bl_watch_request watch = {
 		.kind = BL_WATCH_EVENTS,
-		.ns = ns[0] ? ns : NULL,
+		.ns = target->ns[0] ? target->ns : NULL,
 		.render = *render,
-		.from_now = true,
 	};
-	_cleanup_json_ struct json_object *events = NULL;
-	uint64_t version = 0, seconds = 0;
+	uint64_t seconds = 0;
+	bool from_now;
 
-	if (bl_rest_number(request, "resourceVersion", UINT64_MAX, &version, reply) < 0 ||
+	if (bl_rest_watch_start(request, &watch, reply) < 0 ||
 	    bl_rest_number(request, "timeoutSeconds", BL_WATCH_TIMEOUT_MAX_S, &seconds, reply) <
 		    0 ||
-	    bl_rest_selector(request, fields, &watch.selector, reply) < 0)
+	    bl_rest_selector(request, bl_rest_event_fields, &watch.selector, reply) < 0)
 		return;
+	from_now = watch.from_now;
+	if (watch.from_start)
+		watch.version = 0;
+	watch.from_start = false;
+	watch.from_now = true; /* they are in no store: told below */
 	bl_rest_open_watch(agent, &watch, seconds, reply);
-	if (version || !reply->watcher)
-		return;
-	events = collect(agent, watch.ns);
-	for (size_t i = 0; i < bl_json_len(events); i++)
-		bl_watcher_tell(reply->watcher, BL_CHANGE_ADDED, bl_json_item(events, i));
+	if (reply->watcher && !from_now &&
+	    bl_events_tell(agent->events, reply->watcher, watch.version) < 0)
+		reply_gone(reply, watch.version);
 }
 
 void bl_rest_event_noticed(struct bl_agent *agent, const char *ns, const char *pod)
 {
 	const struct bl_object *object = bl_store_find(agent->store, BL_KIND_POD, ns, pod);
-	_cleanup_json_ struct json_object *noticed = NULL, *event = NULL;
-	struct json_object *last;
+	_cleanup_json_ struct json_object *noticed = NULL;
+	struct json_object *last, *event;
 
 	if (!object || !agent->probing)
 		return;
@@ -176,35 +172,40 @@ void bl_rest_event_noticed(struct bl_agent *agent, const char *ns, const char *p
 	if (!last)
 		return;
 	event = event_of(agent, object, last);
-	bl_watches_tell(agent->watches,
-			bl_json_int(last, "count", 1) > 1 ? BL_CHANGE_MODIFIED : BL_CHANGE_ADDED,
-			event);
+	if (event)
+		bl_events_put(agent->events, event, time(NULL));
 }
 
-void bl_rest_events(struct bl_agent *agent, const struct bl_request *request, const char *ns,
-		    const char *name, struct bl_reply *reply)
+static struct json_object *in_group(struct json_object *event)
+{
+	struct json_object *json = bl_event_to_group(event);
+
+	(void)json_object_put(event);
+	return json;
+}
+
+void bl_rest_events(struct bl_agent *agent, const struct bl_request *request,
+		    const struct bl_rest_events_target *target, struct bl_reply *reply)
 {
 	struct bl_render render = {
 		.kind = "Event",
-		.api_version = "v1",
+		.api_version = target->group ? BL_EVENT_GROUP : "v1",
 		.columns = bl_columns_event,
+		.form = target->group ? in_group : NULL,
 	};
-	_cleanup_json_ struct json_object *events = NULL;
 	const char *watch = bl_request_query(request, "watch");
 
+	bl_events_expire(agent->events, time(NULL));
 	if (strcmp(request->method, "GET") != 0) {
-		bl_rest_not_allowed(reply, "GET");
+		bl_rest_events_write(agent, request, target, reply);
 		return;
 	}
 	if (bl_rest_render(request, reply, &render) < 0)
 		return;
-	if (!name[0] && watch && (!strcmp(watch, "1") || !strcmp(watch, "true"))) {
-		reply_watch(agent, request, ns, &render, reply);
-		return;
-	}
-	events = collect(agent, ns[0] ? ns : NULL);
-	if (name[0])
-		reply_one(&render, events, name, reply);
+	if (target->name[0])
+		reply_one(agent, target, &render, reply);
+	else if (watch && (!strcmp(watch, "1") || !strcmp(watch, "true")))
+		reply_watch(agent, request, target, &render, reply);
 	else
-		reply_list(agent, request, &render, events, reply);
+		reply_list(agent, request, target, &render, reply);
 }

@@ -16,6 +16,22 @@ void bl_rest_invalid(struct bl_reply *reply, const struct bl_rest_target *target
 	bl_status_invalid(&reply->body, &about, diag, json);
 }
 
+void bl_rest_invalid_option(struct bl_reply *reply, const char *options, const char *field,
+			    const char *reason, const char *message)
+{
+	struct json_object *causes = json_object_new_array(), *cause = json_object_new_object();
+	char text[BL_ERR_TEXT];
+
+	(void)snprintf(text, sizeof(text), "%s.meta.k8s.io \"\" is invalid: %s: %s", options, field,
+		       message);
+	json_object_object_add(cause, "reason", json_object_new_string(reason));
+	json_object_object_add(cause, "message", json_object_new_string(message));
+	json_object_object_add(cause, "field", json_object_new_string(field));
+	json_object_array_add(causes, cause);
+	reply->code = 422;
+	bl_status_details(&reply->body, 422, bl_status_reason(422), text, NULL, NULL, causes);
+}
+
 void bl_rest_refused(struct bl_reply *reply, const struct bl_rest_target *target, int code,
 		     const struct bl_diag *diag, struct json_object *json, const struct bl_err *err)
 {

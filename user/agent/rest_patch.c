@@ -121,7 +121,9 @@ static void apply(struct bl_rest_write *write)
 	_cleanup_(json_object_put) struct json_object *config = NULL;
 
 	if (!manager || !manager[0]) {
-		bl_rest_error(write->reply, 400, NULL, "fieldManager is required for apply patch");
+		bl_rest_invalid_option(write->reply, "PatchOptions", "fieldManager",
+				       "FieldValueRequired",
+				       "Required value: is required for apply patch");
 		return;
 	}
 	write->applies = true;

@@ -172,9 +172,8 @@ static bool is_true(const char *text)
 	return text && (!strcmp(text, "1") || !strcmp(text, "true"));
 }
 
-/* Where a watch starts (KEP-3157 for sendInitialEvents). -EINVAL: the reply says why not. */
-static int read_start(const struct bl_request *request, struct bl_watch_request *watch,
-		      struct bl_reply *reply)
+int bl_rest_watch_start(const struct bl_request *request, struct bl_watch_request *watch,
+			struct bl_reply *reply)
 {
 	const char *initial = bl_request_query(request, "sendInitialEvents");
 	const char *match = bl_request_query(request, "resourceVersionMatch");
@@ -217,7 +216,7 @@ void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
 	uint64_t seconds = 0;
 
 	if (bl_rest_render(request, reply, &watch.render) < 0 ||
-	    read_start(request, &watch, reply) < 0 ||
+	    bl_rest_watch_start(request, &watch, reply) < 0 ||
 	    bl_rest_number(request, "timeoutSeconds", BL_WATCH_TIMEOUT_MAX_S, &seconds, reply) <
 		    0 ||
 	    bl_rest_selector(request, bl_selector_fields(target->kind), &watch.selector, reply) < 0)

@@ -63,24 +63,29 @@ static bool is_taken(const struct bl_rest_write *write, const char *name)
 			     write->target.ns[0] ? write->target.ns : NULL, name);
 }
 
-/* A name of `generateName` and a random end, in which no words can appear. */
-static bool generate_name(struct bl_rest_write *write, struct json_object *meta)
+int bl_rest_generate_name(const char *prefix, char ret[static BL_GENERATED_NAME])
 {
 	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	const char *prefix = text_of(meta, "generateName");
-	char name[GENERATED_FROM + GENERATED_LENGTH + 1];
+	int len = snprintf(ret, GENERATED_FROM + 1, "%s", prefix);
 	uint8_t bytes[GENERATED_LENGTH];
 
-	for (int i = 0; i < GENERATE_TRIES; i++) {
-		int len = snprintf(name, GENERATED_FROM + 1, "%s", prefix);
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -EIO;
+	if (len > (int)GENERATED_FROM)
+		len = GENERATED_FROM;
+	for (size_t b = 0; b < sizeof(bytes); b++)
+		ret[len++] = letters[bytes[b] % (sizeof(letters) - 1)];
+	ret[len] = '\0';
+	return 0;
+}
 
-		if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+static bool generate_name(struct bl_rest_write *write, struct json_object *meta)
+{
+	char name[BL_GENERATED_NAME];
+
+	for (int i = 0; i < GENERATE_TRIES; i++) {
+		if (bl_rest_generate_name(text_of(meta, "generateName"), name) < 0)
 			return fail(write, 500, "cannot make a name: no random numbers");
-		if (len > (int)GENERATED_FROM)
-			len = GENERATED_FROM;
-		for (size_t b = 0; b < sizeof(bytes); b++)
-			name[len++] = letters[bytes[b] % (sizeof(letters) - 1)];
-		name[len] = '\0';
 		if (is_taken(write, name))
 			continue;
 		json_object_object_add(meta, "name", json_object_new_string(name));
@@ -257,9 +262,9 @@ static const char *unknown_field(const struct bl_problem *problem)
 		       : NULL;
 }
 
-static bool answer_unknown(struct bl_rest_write *write, const struct bl_diag *diag)
+bool bl_rest_answer_unknown(struct bl_rest_write *write, const char *kind, const char *api_version,
+			    const struct bl_diag *diag)
 {
-	const struct bl_kind_info *info = bl_kind_info(write->target.kind);
 	_cleanup_(bl_buf_done) struct bl_buf list = {0};
 
 	for (size_t i = 0; i < diag->count; i++) {
@@ -279,17 +284,19 @@ static bool answer_unknown(struct bl_rest_write *write, const struct bl_diag *di
 		return true;
 	bl_rest_error(write->reply, 400, NULL,
 		      "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
-		      info->kind, info->api_version, info->kind, list.data);
+		      kind, api_version, kind, list.data);
 	return false;
 }
 
 /* NULL: answered. */
 static struct bl_object *decode(struct bl_rest_write *write, struct json_object *json)
 {
+	const struct bl_kind_info *info = bl_kind_info(write->target.kind);
 	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
 	struct bl_diag diag = BL_DIAG_INIT;
 	int r = bl_decode_json_tree(NULL, json, BL_DECODE_WARN_UNKNOWN, &object, &diag);
-	bool good = r != -ENOMEM && answer_unknown(write, &diag);
+	bool good =
+		r != -ENOMEM && bl_rest_answer_unknown(write, info->kind, info->api_version, &diag);
 
 	if (r == -ENOMEM)
 		bl_rest_error(write->reply, 500, &write->target, "no memory for the object");

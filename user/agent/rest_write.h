@@ -42,8 +42,16 @@ static inline void bl_rest_write_done_p(struct bl_rest_write *write)
 
 struct bl_manager bl_rest_manager(const struct bl_rest_write *write);
 
+/* Dry run, validation and force, from the query. False: answered. */
+bool bl_rest_read_choices(struct bl_rest_write *write);
+
 /* The object of the body as a tree. NULL: answered. The caller owns it. */
 struct json_object *bl_rest_read_body(struct bl_rest_write *write);
+/* Its two halves, for what is no object of the model (`about` NULL): text to tree, and fields that
+ * are there twice, of which the last one counts and the client hears. */
+struct json_object *bl_rest_parse_body(struct bl_rest_write *write,
+				       const struct bl_rest_target *about);
+bool bl_rest_check_duplicates(struct bl_rest_write *write);
 /* Is it of the kind and version that the path names? False: answered. */
 bool bl_rest_check_kind(struct bl_rest_write *write, struct json_object *json);
 bool bl_rest_has_type(const struct bl_request *request, const char *type);
@@ -54,6 +62,31 @@ bool bl_rest_has_type(const struct bl_request *request, const char *type);
  */
 void bl_rest_put(struct bl_rest_write *write, struct json_object *json,
 		 struct json_object *managers);
+
+/* The candidate for a name that starts with `prefix`, with an end in which no words can appear.
+ * -EIO: no random numbers. */
+#define BL_GENERATED_NAME 64
+int bl_rest_generate_name(const char *prefix, char ret[static BL_GENERATED_NAME]);
+
+/* Fields of `diag` that nobody knows, as the client wants to hear of them. False: answered. */
+bool bl_rest_answer_unknown(struct bl_rest_write *write, const char *kind, const char *api_version,
+			    const struct bl_diag *diag);
+
+/* What a DELETE says beside the name. */
+struct bl_delete_options {
+	bool dry_run;
+	uint64_t version; /* preconditions; 0: any */
+	char uid[BL_UID_TEXT + 1];
+	int64_t grace_s; /* -1: not given */
+};
+/* From query and body. False: answered. */
+bool bl_rest_delete_options(const struct bl_request *request, struct bl_delete_options *ret,
+			    struct bl_reply *reply);
+
+/* 422 for a query parameter or a field of `options` ("DeleteOptions"); `reason` and `message` are
+ * its cause's. */
+void bl_rest_invalid_option(struct bl_reply *reply, const char *options, const char *field,
+			    const char *reason, const char *message);
 
 /* Answers for what is wrong with the fields of `json` (NULL: unknown), and for what the catalog
  * refused. */

@@ -64,6 +64,7 @@ struct bl_agent {
 	struct bl_health_check *health_check; /* NULL in a dry run */
 	struct bl_agent_dns *dns;             /* NULL: not asked for */
 	struct bl_watches *watches;
+	struct bl_events *events;
 	sd_event_source *bookmarks;
 	struct bl_kube_client *kube;          /* NULL: no cluster is followed */
 	struct bl_cluster_pool *cluster_pool; /* NULL: no pool, or no cluster */

@@ -6,16 +6,38 @@
 #include "api/age.h"
 #include "api/columns.h"
 
+/* Events of events.k8s.io know the first time alone, and a series when there is one. */
+static const char *first_time(struct json_object *object)
+{
+	const char *first = bl_json_str(object, "firstTimestamp");
+
+	return first ? first : bl_json_str(object, "eventTime");
+}
+
+static const char *last_time(struct json_object *object)
+{
+	const char *last = bl_json_str(object, "series.lastObservedTime");
+
+	if (!last)
+		last = bl_json_str(object, "lastTimestamp");
+	return last ? last : first_time(object);
+}
+
+static int64_t count_of(struct json_object *object)
+{
+	return bl_json_int(object, "series.count", bl_json_int(object, "count", 1));
+}
+
 static void event_last_seen(struct json_object *object, const struct bl_view *view,
 			    struct bl_buf *ret)
 {
-	int64_t count = bl_json_int(object, "count", 1);
+	int64_t count = count_of(object);
 
-	bl_age_add(bl_json_str(object, "lastTimestamp"), view->now, ret);
+	bl_age_add(last_time(object), view->now, ret);
 	if (count <= 1)
 		return;
 	bl_buf_addf(ret, " (x%" PRId64 " over ", count);
-	bl_age_add(bl_json_str(object, "firstTimestamp"), view->now, ret);
+	bl_age_add(first_time(object), view->now, ret);
 	bl_buf_add_str(ret, ")");
 }
 
@@ -56,7 +78,8 @@ static void event_source(struct json_object *object, const struct bl_view *view,
 	const char *host = bl_json_str_or(object, "source.host", NULL);
 
 	(void)view;
-	bl_buf_add_str(ret, bl_json_str_or(object, "source.component", ""));
+	bl_buf_add_str(ret, bl_json_str_or(object, "source.component",
+					   bl_json_str_or(object, "reportingComponent", "")));
 	if (host)
 		bl_buf_addf(ret, ", %s", host);
 }
@@ -71,13 +94,13 @@ static void event_message(struct json_object *object, const struct bl_view *view
 static void event_first_seen(struct json_object *object, const struct bl_view *view,
 			     struct bl_buf *ret)
 {
-	bl_age_add(bl_json_str(object, "firstTimestamp"), view->now, ret);
+	bl_age_add(first_time(object), view->now, ret);
 }
 
 static void event_count(struct json_object *object, const struct bl_view *view, struct bl_buf *ret)
 {
 	(void)view;
-	bl_buf_addf(ret, "%" PRId64, bl_json_int(object, "count", 1));
+	bl_buf_addf(ret, "%" PRId64, count_of(object));
 }
 
 const struct bl_column bl_columns_event[] = {

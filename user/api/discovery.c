@@ -10,7 +10,6 @@
 
 static const char *const all_verbs[] = {"create", "delete", "deletecollection", "get",
 					"list",   "patch",  "update",           "watch"};
-static const char *const read_verbs[] = {"get", "list", "watch"};
 static const char *const status_verbs[] = {"get", "patch", "update"};
 
 static struct json_object *strings(const char *const *items, size_t count)
@@ -20,12 +19,6 @@ static struct json_object *strings(const char *const *items, size_t count)
 	for (size_t i = 0; i < count; i++)
 		bl_json_push(list, json_object_new_string(items[i]));
 	return list;
-}
-
-static struct json_object *verbs_of(const struct bl_api_resource *resource)
-{
-	return resource->read_only ? strings(read_verbs, ARRAY_SIZE(read_verbs))
-				   : strings(all_verbs, ARRAY_SIZE(all_verbs));
 }
 
 static struct json_object *document(const char *kind, const char *version)
@@ -40,7 +33,7 @@ static struct json_object *document(const char *kind, const char *version)
 /* What both forms say of a resource beside its name. */
 static void put_words(struct json_object *json, const struct bl_api_resource *resource)
 {
-	bl_json_set(json, "verbs", verbs_of(resource));
+	bl_json_set(json, "verbs", strings(all_verbs, ARRAY_SIZE(all_verbs)));
 	if (resource->short_name)
 		bl_json_set(json, "shortNames", strings(&resource->short_name, 1));
 	if (resource->category)

@@ -120,8 +120,7 @@ static void add_path(struct json_object *paths, const struct bl_api_resource *re
 		       resource->namespaced ? "/namespaces/{namespace}" : "", resource->plural,
 		       of_object ? "/{name}" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
-		if (operations[i].of_object == of_object &&
-		    !(operations[i].writes && resource->read_only))
+		if (operations[i].of_object == of_object)
 			bl_json_set(item, operations[i].method,
 				    operation_json(resource, &operations[i], dialect));
 	if (of_object)

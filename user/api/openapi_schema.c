@@ -9,6 +9,7 @@
 #define CORE "io.k8s.api.core.v1."
 #define DISCOVERY "io.k8s.api.discovery.v1."
 #define COORDINATION "io.k8s.api.coordination.v1."
+#define EVENTS "io.k8s.api.events.v1."
 #define META "io.k8s.apimachinery.pkg.apis.meta.v1."
 #define TIME META "Time"
 #define LIST_META META "ListMeta"
@@ -43,7 +44,9 @@ static const char *prefix_of(const struct bl_type *type, const struct bl_api_res
 			return META;
 	if (!resource->group[0])
 		return CORE;
-	return strcmp(resource->group, "coordination.k8s.io") == 0 ? COORDINATION : DISCOVERY;
+	return strcmp(resource->group, "coordination.k8s.io") == 0 ? COORDINATION
+	       : strcmp(resource->group, "events.k8s.io") == 0     ? EVENTS
+								   : DISCOVERY;
 }
 
 static void collect(struct types *types, const struct bl_type *type,

@@ -55,6 +55,11 @@ static struct json_object *new_kind(const char *kind, const char *version)
 	return json;
 }
 
+static struct json_object *in_form(const struct bl_render *render, struct json_object *object)
+{
+	return render->form ? render->form(object) : object;
+}
+
 /* Takes the object. */
 static struct json_object *metadata_of(const struct bl_render *render, struct json_object *object)
 {
@@ -104,7 +109,7 @@ static struct json_object *row_of(const struct bl_render *render, struct json_ob
 	}
 	bl_json_set(row, "cells", cells);
 	if (render->include == BL_INCLUDE_OBJECT)
-		bl_json_set(row, "object", object);
+		bl_json_set(row, "object", in_form(render, object));
 	else if (render->include == BL_INCLUDE_METADATA)
 		bl_json_set(row, "object", metadata_of(render, object));
 	else
@@ -130,7 +135,7 @@ struct json_object *bl_render_object(struct bl_render *render, struct json_objec
 	if (is_metadata(render))
 		return metadata_of(render, object);
 	if (!is_table(render))
-		return object;
+		return in_form(render, object);
 	table = new_table(render, bl_json_str(object, "metadata.resourceVersion"));
 	rows = json_object_new_array();
 	bl_json_push(rows, row_of(render, object));
@@ -189,6 +194,8 @@ void bl_render_list_item(const struct bl_render *render, struct json_object *obj
 		object = row_of(render, object);
 	else if (is_metadata(render))
 		object = metadata_of(render, object);
+	else
+		object = in_form(render, object);
 	add_json(ret, object);
 }
 

@@ -23,6 +23,9 @@ struct bl_render {
 	const char *kind; /* of one object; static */
 	const char *api_version;
 	const struct bl_column *columns;
+	/* Another form of the object than the columns read: takes it, gives a new tree. NULL: the
+	 * same. */
+	struct json_object *(*form)(struct json_object *object);
 	int64_t now_s;
 	bool heads_sent; /* a watch tells the columns once */
 };

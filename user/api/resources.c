@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/event.h"
 #include "base/cleanup.h"
 
 static const struct {
@@ -21,26 +22,41 @@ static const struct {
 	[BL_KIND_LEASE] = {"who of several does something, and until when"},
 };
 
-static const struct bl_api_resource event_resource = {
-	.group = "",
-	.group_version = "v1",
-	.kind = "Event",
-	.plural = "events",
-	.singular = "event",
-	.short_name = "ev",
-	.namespaced = true,
-	.read_only = true,
-	.type = &bl_type_api_event,
-	.help = "what the agent's probes have noticed about a pod, kept in memory alone",
+#define EVENT_HELP "what was noticed about an object, kept in memory alone and for an hour"
+
+static const struct bl_api_resource event_resources[] = {
+	{
+		.group = "",
+		.group_version = "v1",
+		.kind = "Event",
+		.plural = "events",
+		.singular = "event",
+		.short_name = "ev",
+		.namespaced = true,
+		.type = &bl_type_api_event,
+		.help = EVENT_HELP,
+	},
+	{
+		.group = "events.k8s.io",
+		.group_version = BL_EVENT_GROUP,
+		.kind = "Event",
+		.plural = "events",
+		.singular = "event",
+		.short_name = "ev",
+		.namespaced = true,
+		.type = &bl_type_group_event,
+		.help = EVENT_HELP,
+	},
 };
 
 /* By their names in each group, as other servers tell them: `get all` follows it. */
 #define EVENT BL_KIND_COUNT
-static const enum bl_kind order[] = {
-	BL_KIND_ENDPOINTS, EVENT,           BL_KIND_NAMESPACE,      BL_KIND_NODE,
-	BL_KIND_POD,       BL_KIND_SERVICE, BL_KIND_ENDPOINT_SLICE, BL_KIND_LEASE,
+#define GROUP_EVENT (BL_KIND_COUNT + 1)
+static const int order[] = {
+	BL_KIND_ENDPOINTS, EVENT,       BL_KIND_NAMESPACE,      BL_KIND_NODE,  BL_KIND_POD,
+	BL_KIND_SERVICE,   GROUP_EVENT, BL_KIND_ENDPOINT_SLICE, BL_KIND_LEASE,
 };
-_Static_assert(ARRAY_SIZE(order) == BL_KIND_COUNT + 1, "every kind has its place");
+_Static_assert(ARRAY_SIZE(order) == BL_KIND_COUNT + 2, "every kind has its place");
 
 bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 {
@@ -51,11 +67,11 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 
 	if (index >= ARRAY_SIZE(order))
 		return false;
-	kind = order[index];
-	if (kind == EVENT) {
-		*ret = event_resource;
+	if (order[index] >= EVENT) {
+		*ret = event_resources[order[index] - EVENT];
 		return true;
 	}
+	kind = (enum bl_kind)order[index];
 	info = bl_kind_info(kind);
 	type = bl_type_of(kind);
 	*ret = (struct bl_api_resource){
@@ -76,47 +92,8 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret)
 
 const char *bl_api_group_version(size_t index)
 {
-	static const char *const versions[] = {"v1", "discovery.k8s.io/v1",
+	static const char *const versions[] = {"v1", BL_EVENT_GROUP, "discovery.k8s.io/v1",
 					       "coordination.k8s.io/v1"};
 
 	return index < ARRAY_SIZE(versions) ? versions[index] : NULL;
 }
-
-/* No struct stands behind these rows: they only tell what an Event has. */
-#define ROW(field, kind, text)                                                                     \
-	{                                                                                          \
-		BL_NAME(field), .type = (kind), .help = (text)                                     \
-	}
-
-static const struct bl_field event_source_fields[] = {
-	ROW("component", BL_FIELD_STRING, "what noticed it"),
-	ROW("host", BL_FIELD_STRING, "the node on which it did"),
-};
-
-static const struct bl_type type_event_source = {
-	.name = "EventSource",
-	.fields = event_source_fields,
-	.count = ARRAY_SIZE(event_source_fields),
-};
-
-static const struct bl_field event_fields[] = {
-	{BL_NAME("metadata"), .type = BL_FIELD_STRUCT, .sub = &bl_type_meta,
-	 .help = "name and namespace"},
-	{BL_NAME("involvedObject"), .type = BL_FIELD_STRUCT, .sub = &bl_type_target_ref,
-	 .help = "the object that it happened to"},
-	ROW("reason", BL_FIELD_STRING, "one word for what happened"),
-	ROW("message", BL_FIELD_STRING, "what happened, for people"),
-	{BL_NAME("source"), .type = BL_FIELD_STRUCT, .sub = &type_event_source,
-	 .help = "who tells it"},
-	ROW("firstTimestamp", BL_FIELD_TIME, "when it happened first"),
-	ROW("lastTimestamp", BL_FIELD_TIME, "when it happened last"),
-	{BL_NAME("count"), .type = BL_FIELD_INT, .size = sizeof(int32_t),
-	 .help = "how often it happened"},
-	ROW("type", BL_FIELD_STRING, "Normal or Warning"),
-};
-
-const struct bl_type bl_type_api_event = {
-	.name = "Event",
-	.fields = event_fields,
-	.count = ARRAY_SIZE(event_fields),
-};

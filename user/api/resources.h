@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the API offers, one row a resource: the kinds of the model, and Events, which the agent
- * tells but does not store. Discovery documents and OpenAPI follow from the rows.
+ * What the API offers, one row a resource: the kinds of the model, and Events, which are in no
+ * store of objects. Discovery documents and OpenAPI follow from the rows.
  */
 #ifndef API_RESOURCES_H
 #define API_RESOURCES_H
@@ -17,7 +17,6 @@ struct bl_api_resource {
 	const char *short_name; /* NULL: none */
 	const char *category;   /* "all", or NULL */
 	bool namespaced;
-	bool read_only;
 	bool has_status; /* a path of its own for the status */
 	const struct bl_type *type;
 	const char *help;
@@ -28,8 +27,5 @@ bool bl_api_resource(size_t index, struct bl_api_resource *ret);
 
 /* The groups in the order of discovery; NULL behind the last. A group has one version. */
 const char *bl_api_group_version(size_t index);
-
-/* Fields of an Event (events.k8s.io does not exist here). */
-extern const struct bl_type bl_type_api_event;
 
 #endif

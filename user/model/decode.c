@@ -472,7 +472,7 @@ bool bl_decode_unknown(struct bl_decoder *decoder, const struct bl_type *type,
 	return false;
 }
 
-static bool is_of_object(const struct bl_tree_entry *entry, const struct bl_path *path)
+bool bl_decode_is_of_object(const struct bl_tree_entry *entry, const struct bl_path *path)
 {
 	return !path && ((entry->key_len == 4 && memcmp(entry->key, "kind", 4) == 0) ||
 			 (entry->key_len == 10 && memcmp(entry->key, "apiVersion", 10) == 0));
@@ -492,7 +492,7 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 			.parent = path, .name = entry->key, .name_len = entry->key_len};
 		const struct bl_field *field;
 
-		if (is_of_object(entry, path))
+		if (bl_decode_is_of_object(entry, path))
 			continue;
 		field = bl_type_find(type, entry->key, entry->key_len, &hint);
 		if (!field)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/kept.h"
 
+#include <errno.h>
+#include <json-c/json.h>
 #include <math.h>
 #include <string.h>
+
+#include "base/arena.h"
+#include "model/tree.h"
 
 /* Whole, also when it is written as 1e3, and in the range of `bits`. */
 static bool is_integer(const struct bl_tree *tree, int bits)
@@ -132,9 +137,11 @@ static void check_map(struct bl_decoder *decoder, const struct bl_type *type,
 		const struct bl_tree_entry *entry = &tree->entries[i];
 		struct bl_path at = {
 			.parent = path, .name = entry->key, .name_len = entry->key_len};
-		const struct bl_field *field =
-			bl_type_find(type, entry->key, entry->key_len, &hint);
+		const struct bl_field *field;
 
+		if (bl_decode_is_of_object(entry, path))
+			continue;
+		field = bl_type_find(type, entry->key, entry->key_len, &hint);
 		if (!field)
 			(void)bl_decode_unknown(decoder, type, entry, path);
 		else if (entry->value->type != BL_TREE_NULL)
@@ -219,4 +226,42 @@ void bl_kept_text(const struct bl_field *field, const struct bl_tree *tree, stru
 	} else {
 		bl_tree_to_json_text(tree, ret);
 	}
+}
+
+int bl_type_check_json(const struct bl_type *type, struct json_object *json, unsigned int flags,
+		       struct json_object **ret, struct bl_diag *diag)
+{
+	static const char *const of_object[] = {"apiVersion", "kind"};
+	_cleanup_(bl_arena_free) struct bl_arena *trees = NULL;
+	_cleanup_(bl_buf_done) struct bl_buf text = {0};
+	struct bl_tree_budget budget = {.depth = bl_limits_default.depth,
+					.nodes = bl_limits_default.nodes};
+	struct bl_report report = {.diag = diag, .root = ""};
+	struct bl_decoder decoder = {.report = &report,
+				     .forgives_unknown = flags & BL_DECODE_WARN_UNKNOWN};
+	const struct bl_tree *tree;
+	struct bl_err err = {0};
+	int r = bl_arena_new(&trees);
+
+	if (r < 0)
+		return r;
+	r = bl_tree_from_json(trees, json, &budget, &tree, &err);
+	if (r < 0) {
+		bl_report_add(&report, BL_SEVERITY_ERROR, BL_PLACE_VALUE, NULL, "%s", err.text);
+		return r;
+	}
+	check_map(&decoder, type, tree, NULL);
+	if (report.errors)
+		return -EINVAL;
+	map_text(type, tree, &text);
+	*ret = text.failed ? NULL : json_tokener_parse(text.data);
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(of_object); i++) {
+		struct json_object *value = NULL;
+
+		if (json_object_object_get_ex(json, of_object[i], &value))
+			json_object_object_add(*ret, of_object[i], json_object_get(value));
+	}
+	return 0;
 }

@@ -14,7 +14,9 @@ void bl_kept_check(struct bl_decoder *decoder, const struct bl_field *field,
 /* Compact JSON; fields that the table does not have, and nulls, are left out. */
 void bl_kept_text(const struct bl_field *field, const struct bl_tree *tree, struct bl_buf *ret);
 
-/* Shared with decode.c; both give false. */
+/* Shared with decode.c. "apiVersion" or "kind" of an object, which no table has. */
+bool bl_decode_is_of_object(const struct bl_tree_entry *entry, const struct bl_path *path);
+/* Both give false. */
 bool bl_decode_mismatch(struct bl_decoder *decoder, const struct bl_path *path,
 			const struct bl_tree *tree, const char *expected);
 bool bl_decode_unknown(struct bl_decoder *decoder, const struct bl_type *type,

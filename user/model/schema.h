@@ -169,6 +169,15 @@ void bl_field_set_int(const struct bl_field *field, void *base, int64_t value);
 /* NULL: no name for this value. */
 const char *bl_enum_name(const struct bl_enum_name *names, int value);
 
+/*
+ * Checks a mapping that no struct is made of, by the rows of `type`; `flags` are of enum
+ * bl_decode_flag. `ret` (owned, json_object_put) is what it is without fields that nobody knows and
+ * without nulls. -EINVAL (every problem is in `diag`), -E2BIG, -ENOMEM.
+ */
+struct json_object;
+int bl_type_check_json(const struct bl_type *type, struct json_object *json, unsigned int flags,
+		       struct json_object **ret, struct bl_diag *diag);
+
 /* Puts `unset` where it is not zero, in a struct that is all zeros. */
 void bl_fill_unset(const struct bl_type *type, void *base);
 /* Fills defaults of the struct and all below it. -ENOMEM. */

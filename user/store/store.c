@@ -337,6 +337,11 @@ uint64_t bl_store_version(const struct bl_store *store)
 	return store->version;
 }
 
+uint64_t bl_store_next_version(struct bl_store *store)
+{
+	return ++store->version;
+}
+
 static int compare_objects(const void *a, const void *b)
 {
 	const struct bl_meta *x = &(*(const struct bl_object *const *)a)->meta;

@@ -44,6 +44,8 @@ const struct bl_object *bl_store_find(const struct bl_store *store, enum bl_kind
 				      const char *ns, const char *name);
 size_t bl_store_count(const struct bl_store *store, enum bl_kind kind);
 uint64_t bl_store_version(const struct bl_store *store);
+/* A version of its own for what is told beside the objects. */
+uint64_t bl_store_next_version(struct bl_store *store);
 /* Where versions go on from; only upwards. */
 void bl_store_set_version(struct bl_store *store, uint64_t version);
 

@@ -10,7 +10,7 @@ Test(discovery, both_forms_tell_the_same_resources)
 {
 	for (int core = 0; core <= 1; core++) {
 		_cleanup_json_ struct json_object *list =
-			bl_discovery_resources(core ? "v1" : "discovery.k8s.io/v1");
+			bl_discovery_resources(core ? "v1" : "events.k8s.io/v1");
 		_cleanup_json_ struct json_object *all = bl_discovery_aggregated(core, "v2");
 		struct json_object *old = bl_json_at(list, "resources");
 		struct json_object *new = bl_json_at(all, "items.0.versions.0.resources");
