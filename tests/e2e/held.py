@@ -6,6 +6,11 @@ import subprocess
 
 from lab import system
 from lab.laboratory import HTTP_PORT
+from objects import NODE_PORT, WEB, put_service
+from outside import put_node_port, wait_for
+
+HELD = 1000
+DSR_NODE_PORT = 30082
 
 # A line of input has every connection ask once more; the number of good answers comes back.
 HOLD = """
@@ -84,3 +89,19 @@ def start_nginx(pod, port=HTTP_PORT):
               stderr=subprocess.DEVNULL)
     system.wait_until(lambda: pod.curl(f"http://127.0.0.1:{port}/", check=False).returncode == 0,
                       10, 0.05, "nginx")
+
+
+def hold_every_way(lab, near, far):
+    """A thousand connections to nginx: straight to its pod, through the other node, and through it
+    with the answers straight back."""
+    dsr = {"annotations": {"beeline.dev/forwarding-mode": "dsr"}}
+    pod = near.add_pod("web", labels=WEB, serve=False)
+    start_nginx(pod)
+    put_node_port(lab)
+    put_service(lab, "direct", type="NodePort", address=None, metadata=dsr,
+                ports=({"port": 80, "targetPort": 8080, "nodePort": DSR_NODE_PORT},))
+    ways = [(near, NODE_PORT, HELD // 2), (far, NODE_PORT, HELD // 4),
+            (far, DSR_NODE_PORT, HELD // 4)]
+    for node, port, _ in ways:
+        wait_for(lab.client, node.addresses[0], ["web"], port)
+    return [Held(lab.client, node.addresses[0], port, count) for node, port, count in ways]

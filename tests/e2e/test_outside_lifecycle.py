@@ -6,14 +6,12 @@ import signal
 
 import pytest
 
-from held import Held, start_nginx
+from held import HELD, hold_every_way
 from lab import outside, system
-from objects import NODE_PORT, WEB, put_service
+from objects import WEB
 from outside import outcome, put_node_port, status, wait_for, where
 
-HELD = 1000
 CHECK_FAILED = 3  # of beeline check
-DSR_NODE_PORT = 30082
 
 
 def sizes(node):
@@ -23,22 +21,6 @@ def sizes(node):
     programs = [json.loads(node.output("bpftool", "-j", "prog", "show", "id", str(number)))
                 for number in ids]
     return {program["name"]: program["bytes_xlated"] for program in programs}
-
-
-def hold_every_way(lab, near, far):
-    """A thousand connections to nginx: straight to its pod, through the other node, and through it
-    with the answers straight back."""
-    dsr = {"annotations": {"beeline.dev/forwarding-mode": "dsr"}}
-    pod = near.add_pod("web", labels=WEB, serve=False)
-    start_nginx(pod)
-    put_node_port(lab)
-    put_service(lab, "direct", type="NodePort", address=None, metadata=dsr,
-                ports=({"port": 80, "targetPort": 8080, "nodePort": DSR_NODE_PORT},))
-    ways = [(near, NODE_PORT, HELD // 2), (far, NODE_PORT, HELD // 4),
-            (far, DSR_NODE_PORT, HELD // 4)]
-    for node, port, _ in ways:
-        wait_for(lab.client, node.addresses[0], ["web"], port)
-    return [Held(lab.client, node.addresses[0], port, count) for node, port, count in ways]
 
 
 @pytest.mark.parametrize("mode", ["native", "tc"])

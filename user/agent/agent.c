@@ -355,6 +355,31 @@ static int write_packet(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? r : bl_datapath_apply(agent->datapath, &delta, err);
 }
 
+/* Adopted maps keep their sizes, whatever an option or a new version says. */
+static void tell_sizes(const struct bl_plan_limits *are, const struct bl_plan_limits *wanted)
+{
+	const struct {
+		const char *what;
+		uint32_t are, wanted;
+	} rows[] = {
+		{"frontends", are->frontends, wanted->frontends},
+		{"slots", are->slots, wanted->slots},
+		{"backends", are->backends, wanted->backends},
+		{"services", are->services, wanted->services},
+		{"entries of Maglev tables", are->maglev, wanted->maglev},
+		{"source ranges", are->sources, wanted->sources},
+		{"backends of direct server return", are->dsr_backends, wanted->dsr_backends},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].are < rows[i].wanted || rows[i].are - rows[i].wanted >= BL_STATS_BLOCK)
+			bl_log(BL_LOG_WARNING,
+			       "the adopted maps have room for %u %s, new ones would have it for "
+			       "%u: to get that run 'beeline unload', which stops Services, and "
+			       "start the agent",
+			       rows[i].are, rows[i].what, rows[i].wanted);
+}
+
 static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 {
 	struct bl_datapath_config config = bl_settings_datapath(&agent->settings);
@@ -371,8 +396,10 @@ static int make_datapath(struct bl_agent *agent, struct bl_err *err)
 	if (r < 0)
 		return bl_err_set(err, r, "no memory for the plan");
 	bl_settings_plan(&agent->settings, agent->plan);
-	if (bl_datapath_was_adopted(agent->datapath))
+	if (bl_datapath_was_adopted(agent->datapath)) {
+		tell_sizes(&limits, &config.limits);
 		r = adopt(agent, err);
+	}
 	return r < 0 || !bl_datapath_has_packet(agent->datapath) ? r : write_packet(agent, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GET /metrics: Prometheus' text format, version 0.0.4. */
 #include "agent/rest.h"
-#include "agent/version.h"
+#include "base/version.h"
 
 static void head(struct bl_buf *buf, const char *name, const char *type, const char *help)
 {
@@ -20,7 +20,7 @@ static void add_agent(struct bl_buf *buf, const struct bl_agent *agent,
 {
 	head(buf, "beeline_agent_info", "gauge", "Version and node of the agent.");
 	/* A node's name was checked to be a DNS name: nothing to escape. */
-	bl_buf_addf(buf, "beeline_agent_info{version=\"%s\",node=\"%s\"} 1\n", BL_VERSION,
+	bl_buf_addf(buf, "beeline_agent_info{version=\"%s\",node=\"%s\"} 1\n", bl_version,
 		    bl_node_watch_facts(agent->node)->name);
 	single(buf, "beeline_agent_start_time_seconds", "gauge",
 	       "When the agent started, in seconds since the epoch.", (uint64_t)agent->started_s);

@@ -5,17 +5,18 @@
 #include <sys/utsname.h>
 
 #include "agent/rest.h"
-#include "agent/version.h"
 #include "api/accept.h"
 #include "api/discovery.h"
 #include "api/openapi.h"
 #include "api/resources.h"
+#include "base/version.h"
 
 static void serve_version(const struct bl_request *request, struct bl_reply *reply)
 {
 	struct json_object *json = json_object_new_object();
 	struct utsname host;
 	char platform[160];
+	char version[64];
 
 	(void)request;
 	(void)uname(&host);
@@ -27,8 +28,8 @@ static void serve_version(const struct bl_request *request, struct bl_reply *rep
 	 */
 	json_object_object_add(json, "major", json_object_new_string("1"));
 	json_object_object_add(json, "minor", json_object_new_string("36"));
-	json_object_object_add(json, "gitVersion",
-			       json_object_new_string("v1.36.0+beeline-" BL_VERSION));
+	(void)snprintf(version, sizeof(version), "v1.36.0+beeline-%s", bl_version);
+	json_object_object_add(json, "gitVersion", json_object_new_string(version));
 	json_object_object_add(json, "platform", json_object_new_string(platform));
 	bl_rest_json(reply, 200, json);
 }
@@ -74,7 +75,7 @@ static void serve_openapi_v2(const struct bl_request *request, struct bl_reply *
 
 	if (media == BL_MEDIA_NONE)
 		return;
-	json = bl_openapi_v2(BL_VERSION);
+	json = bl_openapi_v2(bl_version);
 	if (media == BL_MEDIA_JSON) {
 		bl_rest_json(reply, 200, json);
 	} else {
@@ -88,7 +89,7 @@ static void serve_openapi_v3(const struct bl_request *request, struct bl_reply *
 {
 	if (bl_rest_media(request, reply, BL_MEDIA(JSON)) == BL_MEDIA_NONE)
 		return;
-	bl_rest_json(reply, 200, bl_openapi_v3_index(BL_VERSION));
+	bl_rest_json(reply, 200, bl_openapi_v3_index(bl_version));
 	tag(reply);
 }
 
@@ -155,7 +156,7 @@ static bool serve_group(const struct bl_request *request, struct bl_reply *reply
 		if (is_path(path, "/", group_version)) {
 			json = bl_discovery_resources(group_version);
 		} else if (is_path(path, "/openapi/v3/", group_version)) {
-			bl_rest_json(reply, 200, bl_openapi_v3(group_version, BL_VERSION));
+			bl_rest_json(reply, 200, bl_openapi_v3(group_version, bl_version));
 			tag(reply);
 			return true;
 		}

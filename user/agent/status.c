@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "agent/rest.h"
-#include "agent/version.h"
+#include "base/version.h"
 #include "model/service.h"
 
 #define PROBLEMS_SHOWN 200u
@@ -303,7 +303,7 @@ static void add_identity(struct json_object *json, const struct bl_agent *agent,
 {
 	const struct bl_local_node *node = bl_node_watch_facts(agent->node);
 
-	add_text(json, "version", BL_VERSION);
+	add_text(json, "version", bl_version);
 	add_text(json, "node", node->name);
 	add_text(json, "zone", node->zone);
 	add_number(json, "pid", (uint64_t)getpid());

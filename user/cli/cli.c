@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/version.h"
 #include "cli/client.h"
 
 #define ARGUMENTS_MAX 65536
@@ -157,7 +158,7 @@ int bl_cli_main(int argc, char *const *argv, FILE *out, FILE *err)
 		return BL_EXIT_OK;
 	}
 	if (argc > 1 && is_any(argv[1], "--version", "-V")) {
-		fprintf(out, "beeline %s\n", BL_VERSION);
+		fprintf(out, "beeline %s\n", bl_version);
 		return BL_EXIT_OK;
 	}
 	if (1 + leading >= argc || argc > ARGUMENTS_MAX) {

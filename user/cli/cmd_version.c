@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 
 #include "api/json.h"
+#include "base/version.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -14,7 +15,7 @@ int bl_cmd_version(struct bl_cli *cli)
 	struct bl_err err = {0};
 	int r;
 
-	fprintf(cli->out, "beeline %s\n", BL_VERSION);
+	fprintf(cli->out, "beeline %s\n", bl_version);
 	if (bl_arg_flag(&cli->args, "client"))
 		return BL_EXIT_OK;
 	r = bl_cli_client(cli, &client, &err);

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "datapath/attach.h"
 #include "datapath/load.h"
 #include "datapath/mounts.h"
@@ -178,9 +179,11 @@ static int read_abi(int fd, const char *dir, struct bl_abi *ret, struct bl_err *
 	}
 	if (abi.magic != BL_ABI_MAGIC || abi.version != BL_ABI_VERSION)
 		return bl_err_set(err, -EEXIST,
-				  "the maps in '%s' are of version %u, expected %u; run 'beeline "
-				  "unload', which stops Services, and load again",
-				  dir, abi.magic == BL_ABI_MAGIC ? abi.version : 0, BL_ABI_VERSION);
+				  "the maps in '%s' have layout %u, beeline %s has layout %u; they "
+				  "go on serving as they are: start the beeline that made them, or "
+				  "run 'beeline unload', which stops Services, and start this one",
+				  dir, abi.magic == BL_ABI_MAGIC ? abi.version : 0, bl_version,
+				  BL_ABI_VERSION);
 	*ret = abi;
 	return 0;
 }
