@@ -4,6 +4,7 @@ Services, and one node answers for each, by Leases."""
 
 import concurrent.futures
 import json
+import signal
 import time
 
 import pytest
@@ -29,8 +30,9 @@ def announced(node):
 class Cluster:
     """Nodes with an agent each that follow the API server in the first of them."""
 
-    def __init__(self, lab, count, *agent):
+    def __init__(self, lab, count, *agent, lease_namespace="kube-system", start=True):
         self.lab = lab
+        self.lease_namespace = lease_namespace
         self.nodes = [lab.add_node() for _ in range(count)]
         lab.neighbour = lab.add_client("neighbour")
         for node in self.nodes:
@@ -40,13 +42,17 @@ class Cluster:
         self.options = ("--device", "eth0", *agent)
         for node in self.nodes:
             self.server.put_node(node.name)
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(lambda node: node.start_agent(
-                "--kubeconfig", self.server.kubeconfig_of(node, address), *self.options),
-                self.nodes))
+        self.follow = {node: ("--kubeconfig", self.server.kubeconfig_of(node, address))
+                       for node in self.nodes}
+        if start:
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                list(pool.map(self.start, self.nodes))
 
-    def put(self, name="web", pods=None, metadata=None, **spec):
-        number = 80 + sum(name.encode()) % 100
+    def start(self, node, *more):
+        node.start_agent(*self.follow[node], *self.options, *more)
+
+    def put(self, name="web", pods=None, metadata=None, number=None, **spec):
+        number = number or 80 + sum(name.encode()) % 100
         self.server.put(object=json.loads(manifest.service(name, **{
             "ports": [HTTP], "clusterIP": f"10.96.0.{number}", "type": "LoadBalancer",
             "clusterIPs": [f"10.96.0.{number}"], "ipFamilies": ["IPv4"],
@@ -64,11 +70,16 @@ class Cluster:
         system.wait_until(lambda: self.ingress(name), timeout, 0.1, f"an address of '{name}'")
         return self.ingress(name)[0]
 
-    def holder(self, lease):
+    def lease(self, name):
         for item in self.server.all(kind="Lease")["items"]:
-            if item["metadata"]["name"] == lease:
-                return item["spec"]["holderIdentity"]
+            meta = item["metadata"]
+            if (meta["namespace"], meta["name"]) == (self.lease_namespace, name):
+                return item
         return None
+
+    def holder(self, name):
+        found = self.lease(name)
+        return found["spec"].get("holderIdentity") if found else None
 
     def leaders(self):
         return [node for node in self.nodes
@@ -79,7 +90,7 @@ class Cluster:
         return self.leaders()[0]
 
     def owners(self, address):
-        return [node for node in self.nodes if node.agent.child.poll() is None
+        return [node for node in self.nodes if node.agent and node.agent.child.poll() is None
                 and announced(node).get(address, {}).get("state") == "here"]
 
     def wait_for_owner(self, address, among=None, timeout=30):
@@ -93,8 +104,12 @@ class Cluster:
         return [(item["regarding"]["name"], item["type"], item["reason"], item["note"])
                 for item in self.server.all(kind="Event")["items"]]
 
-    def problems(self):
-        return " ".join(row["message"] for node in self.nodes for row in status(node)["problems"])
+    def problems(self, *nodes):
+        return " ".join(row["message"] for node in nodes or self.nodes
+                        for row in status(node)["problems"])
+
+    def put_count(self):
+        return self.server.stats()["counts"].get("PUT leases", 0)
 
 
 @pytest.fixture
@@ -221,3 +236,113 @@ def test_missing_rights_are_explained(pooled):
                       in found.problems(), 20, 0.1, "a problem")
     found.server.allow()
     system.wait_until(lambda: not found.problems(), 10, 0.1, "no problem")
+
+
+def test_an_agent_renews_one_lease_however_many_services_it_answers_for(lab):
+    """An agent cannot renew more often than every two seconds; a Lease for each of 40 Services that
+    was renewed would be 20 writes a second."""
+    found = Cluster(lab, 2, "--load-balancer-pool", "192.168.77.128/26")
+    names = [f"web-{number}" for number in range(40)]
+    for number, name in enumerate(names):
+        found.put(name, number=100 + number)
+    for name in names:
+        found.wait_for_address(name)
+    system.wait_until(lambda: sum(status(node)["clusterPool"]["owned"] for node in found.nodes) ==
+                      40, 30, 0.1, "an owner of each address")
+    assert all(status(node)["clusterPool"]["owned"] >= 4 for node in found.nodes)
+    before, since = found.put_count(), time.monotonic()
+    time.sleep(12)
+    written, seconds = found.put_count() - before, time.monotonic() - since
+    assert 2 <= written <= len(found.nodes) * (seconds / 2 + 2)
+
+
+@pytest.mark.parametrize("option", [(), ("--on-stop", "release")], ids=["default", "release"])
+def test_addresses_and_lead_go_over_at_once_when_an_agent_is_stopped(lab, option):
+    """Long before the Lease is over, which takes a minute here."""
+    found = Cluster(lab, 2, *POOL, "--lease-duration", "60", *option)
+    names = ["one", "two", "three", "four"]
+    for name in names:
+        found.put(name)
+    given = [found.wait_for_address(name) for name in names]
+    for address in given:
+        found.wait_for_owner(address)
+    leader = found.wait_for_leader()
+    (other,) = (node for node in found.nodes if node is not leader)
+    assert leader.agent.stop() == 0
+    since = time.monotonic()
+    for address in given:
+        found.wait_for_owner(address, among=[other], timeout=25)
+        assert resolve(lab.neighbour, address, 2) == [mac(other)] * 2
+    system.wait_until(lambda: status(other)["clusterPool"]["leads"], 25, 0.05, "a new leader")
+    assert time.monotonic() - since < 25
+    found.put("five")
+    found.wait_for_address("five")
+    assert [found.ingress(name)[0] for name in names] == given
+    # It comes back, and leaves all where it is.
+    found.start(leader)
+    time.sleep(2)
+    assert all(found.owners(address) == [other] for address in given)
+
+
+@pytest.mark.parametrize("way", ["signal", "option"])
+def test_addresses_stay_where_an_agent_is_restarted(lab, way):
+    found = Cluster(lab, 2, *POOL, "--lease-duration", "60",
+                    *(("--on-stop", "keep") if way == "option" else ()))
+    found.put("one")
+    address = found.wait_for_address("one")
+    owner = found.wait_for_owner(address)
+    claim = found.lease("beeline-lb.default.one")
+    end = owner.agent.stop() if way == "option" else owner.agent.signal(signal.SIGUSR2)
+    assert end == 0
+    time.sleep(3)
+    (other,) = (node for node in found.nodes if node is not owner)
+    assert announced(other)[address]["state"] != "here"
+    found.start(owner)
+    assert found.wait_for_owner(address) is owner
+    assert found.lease("beeline-lb.default.one") == claim
+
+
+def test_a_stop_waits_no_longer_than_two_seconds_for_a_server_that_is_away(pooled):
+    found = pooled(1)
+    found.put("one")
+    found.wait_for_owner(found.wait_for_address("one"))
+    (node,) = found.nodes
+    found.server.stop()
+    assert node.agent.stop() == 0
+    assert "the API server does not answer" in node.agent.read_log()
+
+
+def test_a_new_leader_knows_what_was_given_though_its_watch_does_not_say_so(lab):
+    """One address, given to a Service that the new leader has never heard of."""
+    found = Cluster(lab, 2, "--load-balancer-pool", "192.168.77.240/32", "--lease-duration", "60",
+                    start=False)
+    first, second = found.nodes
+    found.start(first)
+    found.put("one")
+    address = found.wait_for_address("one")
+    found.server.withhold(client=second.addresses[0], kind="Service", name="one")
+    found.start(second)
+    assert first.agent.stop() == 0
+    system.wait_until(lambda: status(second)["clusterPool"]["leads"], 30, 0.1, "a new leader")
+    found.put("two")
+    system.wait_until(lambda: "service 'default/two' has no load-balancer address"
+                      in found.problems(second), 20, 0.1, "a problem")
+    assert found.ingress("one") == [address] and found.ingress("two") == []
+
+
+def test_leases_are_where_they_are_said_to_be(lab):
+    found = Cluster(lab, 1, *POOL, "--lease-namespace", "beeline", lease_namespace="beeline")
+    found.put("one")
+    found.wait_for_owner(found.wait_for_address("one"))
+    (node,) = found.nodes
+    assert found.holder("beeline-pool") == node.name
+    assert {item["metadata"]["namespace"] for item in found.server.all(kind="Lease")["items"]} == {
+        "beeline"}
+
+
+def test_leases_of_a_service_that_is_gone_go_with_it(pooled):
+    found = pooled(2)
+    found.put("one")
+    found.wait_for_owner(found.wait_for_address("one"))
+    found.server.delete(kind="Service", name="one", namespace="default")
+    system.wait_until(lambda: found.lease("beeline-lb.default.one") is None, 20, 0.1, "no Lease")

@@ -3,6 +3,7 @@
 neighbour discovery for them."""
 
 import json
+import signal
 
 import pytest
 
@@ -146,14 +147,29 @@ def test_another_node_takes_an_address_over_when_the_owners_agent_is_gone(segmen
     assert resolve(lab.neighbour, address) == [mac(other)] * 4
 
 
+def test_another_node_takes_an_address_over_at_once_when_the_owners_agent_is_stopped(segment, lab):
+    """Long before it was silent for three intervals, which are half a minute here."""
+    nodes = segment(2, "--announce-interval", "10")
+    put_balancer(lab)
+    system.wait_until(lambda: announced(nodes[0]), 5, 0.05, "addresses")
+    given = addresses(nodes[0])
+    for address in given:
+        wait_for_owner(nodes, address)
+    nodes[0].agent.stop()
+    for address in given:
+        system.wait_until(lambda address=address: announced(nodes[1])[address]["state"] == "here",
+                          15, 0.05, f"the other to answer for {address}")
+        assert resolve(lab.neighbour, address) == [mac(nodes[1])] * 4
+
+
 def test_an_agent_that_is_restarted_keeps_its_addresses(segment, lab):
-    nodes = segment(2)
+    nodes = segment(2, "--announce-interval", "5")
     put_balancer(lab)
     system.wait_until(lambda: announced(nodes[0]), 5, 0.05, "addresses")
     owners = {address: wait_for_owner(nodes, address) for address in addresses(nodes[0])}
     for node in nodes:
-        node.agent.stop()
-        node.start_agent("--device", "eth0", *POOL)
+        assert node.agent.signal(signal.SIGUSR2) == 0
+        node.start_agent(*node.agent.options)
         for address, owner in owners.items():
             assert wait_for_owner(nodes, address) is owner
             assert set(resolve(lab.neighbour, address)) == {mac(owner)}

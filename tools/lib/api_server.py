@@ -95,6 +95,7 @@ class Cluster:
         self.history = collections.deque(maxlen=HISTORY)
         self.bookmarks, self.streams = bookmarks, streams
         self.watchers = []
+        self.withheld = set()  # (client, plural, name): watches do not tell of them
         self.sent_ns = 0  # when the last object that was put began to go out
 
     def put(self, item):
@@ -159,7 +160,7 @@ class Cluster:
                            "retryAfterSeconds": 1}, {"Retry-After": "1"})
         return version
 
-    def page(self, plural, query):
+    def page(self, plural, query, namespace=""):
         """(texts, version, token of the next page or '')"""
         self.check_version(query.get("resourceVersion", ""))
         limit, start, version = int(query.get("limit", 0)), ("", ""), self.version
@@ -171,7 +172,7 @@ class Cluster:
                               "The provided continue parameter is too old to display a "
                               "consistent list result.")
         found = [key for key, item in sorted(self.objects[plural].items())
-                 if key > start and matches(item, query.get("labelSelector", ""),
+                 if key > start and namespace in ("", key[0]) and matches(item, query.get("labelSelector", ""),
                                             query.get("fieldSelector", ""))]
         token = ""
         if limit and len(found) > limit:
@@ -184,8 +185,9 @@ class Cluster:
 class Watcher:
     """One watch: its events wait in a queue until its connection has sent them."""
 
-    def __init__(self, cluster, plural, query):
+    def __init__(self, cluster, plural, query, namespace="", client=""):
         self.cluster, self.plural = cluster, plural
+        self.namespace, self.client = namespace, client
         self.labels = query.get("labelSelector", "")
         self.fields = query.get("fieldSelector", "")
         self.ends = time.monotonic() + float(query.get("timeoutSeconds", 1800))
@@ -218,7 +220,11 @@ class Watcher:
                 self.tell(event)
 
     def wants(self, item):
-        return matches(item, self.labels, self.fields)
+        meta = item["metadata"]
+        if (self.client, self.plural, meta["name"]) in self.cluster.withheld:
+            return False
+        return self.namespace in ("", meta.get("namespace")) and matches(
+            item, self.labels, self.fields)
 
     @staticmethod
     def line(kind, item):
@@ -313,7 +319,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length) if length else b""
         try:
             self.refuse()
-            act(body, *self.target())
+            target = self.target()
+            self.server.counts[f"{self.command} {target[0]}"] += 1
+            act(body, *target)
         except Failure as failure:
             self.answer(failure.code, failure.body, failure.headers)
         except OSError:
@@ -376,10 +384,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name:
             self.answer(200, cluster.find(plural, namespace, name))
         elif query.get("watch") in ("1", "true"):
-            self.watch(plural, query)
+            self.watch(plural, query, namespace)
         else:
             with cluster.lock:
-                texts, version, token = cluster.page(plural, query)
+                texts, version, token = cluster.page(plural, query, namespace)
             self.list(plural, texts, version, token)
 
     def list(self, plural, texts, version, token):
@@ -392,10 +400,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.chunk(b"]}\n")
         self.wfile.write(b"0\r\n\r\n")
 
-    def watch(self, plural, query):
+    def watch(self, plural, query, namespace):
         cluster = self.server.cluster
         with cluster.lock:
-            watcher = Watcher(cluster, plural, query)
+            watcher = Watcher(cluster, plural, query, namespace, self.client_address[0])
             cluster.watchers.append(watcher)
         try:
             self.begin_chunks()
@@ -434,6 +442,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.failures = before.failures if before else []
         self.tokens = before.tokens if before else None
         self.requests = before.requests if before else 0
+        self.counts = before.counts if before else collections.Counter()  # "PUT leases"
         super().__init__(place, Handler)
 
     def handle_error(self, *_):
@@ -482,6 +491,10 @@ class Commands:
     def all(self, kind):
         return {"items": list(self.cluster.objects[KINDS[kind]].values())}
 
+    def withhold(self, client, kind, name):
+        """The watches of the client at this address hear nothing of an object; its lists show it."""
+        self.cluster.withheld.add((client, KINDS[kind], name))
+
     def tokens(self, tokens):
         self.server.tokens = tokens
 
@@ -518,7 +531,7 @@ class Commands:
     def stats(self):
         return {"requests": self.server.requests, "connections": len(self.server.connections),
                 "watchers": len(self.cluster.watchers), "version": self.cluster.version,
-                "sent_ns": self.cluster.sent_ns}
+                "sent_ns": self.cluster.sent_ns, "counts": dict(self.server.counts)}
 
 
 def main():

@@ -220,6 +220,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	struct bl_agent *agent = userdata;
 
+	(void)source;
 	if (info->ssi_signo == SIGHUP) {
 		bl_log(BL_LOG_NOTICE, "SIGHUP: reading every source again");
 		for (size_t i = 0; i < BL_AGENT_SOURCES; i++)
@@ -229,15 +230,21 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 			bl_reconcile_check(agent->reconcile);
 		return 0;
 	}
+	if (agent->stopping) /* once more: without waiting for anybody */
+		return sd_event_exit(agent->loop, 0);
+	agent->stopping = true;
 	bl_log(BL_LOG_NOTICE, "signal %u: stopping; what is in the maps goes on serving",
 	       info->ssi_signo);
 	(void)sd_notify(0, "STOPPING=1");
-	return sd_event_exit(sd_event_source_get_event(source), 0);
+	if (info->ssi_signo != SIGUSR2 && !agent->settings.config.packet.pool_kept &&
+	    bl_agent_leave_outside(agent))
+		return 0;
+	return sd_event_exit(agent->loop, 0);
 }
 
 static int make_loop(struct bl_agent *agent, struct bl_err *err)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int signals[] = {SIGTERM, SIGINT, SIGUSR2, SIGHUP};
 	sigset_t mask;
 	int r;
 

@@ -42,6 +42,8 @@ struct bl_packet_options {
 	size_t pool_count;  /* 0: load-balancer addresses come from elsewhere */
 	bool pool_shared;   /* other agents read the same manifests */
 	bool pool_unspoken; /* ARP and neighbour discovery for the pools are others' business */
+	uint32_t announce_interval_s; /* 0: 2 */
+	bool pool_kept; /* a clean stop leaves its addresses to the next agent of this node */
 };
 
 #define BL_AGENT_API_LISTEN_MAX 4
@@ -70,10 +72,12 @@ struct bl_agent_dns_config {
 
 /* The cluster to follow instead of manifests; neither the first nor in_cluster: none. */
 struct bl_agent_cluster_config {
-	const char *kubeconfig; /* path */
-	const char *context;    /* NULL: the current one */
-	bool in_cluster;        /* as a pod's service account */
-	const char *server;     /* URL; NULL: as the kubeconfig or the pod's environment says */
+	const char *kubeconfig;    /* path */
+	const char *context;       /* NULL: the current one */
+	bool in_cluster;           /* as a pod's service account */
+	const char *server;        /* URL; NULL: as the kubeconfig or the pod's environment says */
+	const char *lease_ns;      /* namespace of Leases; NULL: kube-system */
+	uint32_t lease_duration_s; /* 0: 10 */
 };
 
 struct bl_agent_config {
@@ -108,7 +112,8 @@ struct bl_agent_config {
 
 /* Each returns a value of enum bl_exit (base/exit.h). */
 
-/* Runs until SIGTERM or SIGINT; READY=1 is sent once the first full list is in the maps. */
+/* Runs until SIGTERM, SIGINT or SIGUSR2; READY=1 is sent once the first full list is in the maps.
+ */
 int bl_agent_run(const struct bl_agent_config *config);
 
 /* Prints exact map contents for the objects of `paths` (files, folders, "-"); no root. */

@@ -18,6 +18,7 @@ struct bl_announcing {
 	struct bl_store_watch *watch;
 	sd_event_source *timer;
 	bool started;
+	bool left;
 	struct bl_announcing_owner owner; /* without `say`: the link */
 };
 
@@ -111,7 +112,7 @@ static int put_devices(struct bl_announcing *announcing, struct bl_err *err)
 static int sync_all(struct bl_announcing *announcing, struct bl_err *err)
 {
 	_cleanup_free_ const struct bl_object **items = NULL;
-	bool in_use = is_in_use(announcing);
+	bool in_use = !announcing->left && is_in_use(announcing);
 	size_t count = 0;
 	int first = put_devices(announcing, err);
 	int r = bl_store_list(announcing->config.store, BL_KIND_SERVICE, NULL, &items, &count);
@@ -167,6 +168,16 @@ void bl_announcing_start(struct bl_announcing *announcing)
 {
 	announcing->started = true;
 	set_timer(announcing, 0);
+}
+
+void bl_announcing_leave(struct bl_announcing *announcing)
+{
+	struct bl_err err = {0};
+
+	if (!announcing->started || announcing->left)
+		return;
+	announcing->left = true;
+	(void)sync_all(announcing, &err); /* what fails ends with this process */
 }
 
 void bl_announcing_set_owner(struct bl_announcing *announcing,
@@ -277,7 +288,8 @@ int bl_announcing_new(const struct bl_announcing_config *config, struct bl_annou
 	if (!announcing)
 		return -ENOMEM;
 	announcing->config = *config;
-	r = bl_announcer_new(config->loop, on_changed, announcing, &announcing->announcer);
+	r = bl_announcer_new(config->loop, config->interval_us, on_changed, announcing,
+			     &announcing->announcer);
 	if (r == 0)
 		r = sd_event_add_time_relative(config->loop, &announcing->timer, CLOCK_MONOTONIC, 0,
 					       0, on_timer, announcing);

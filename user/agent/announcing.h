@@ -22,6 +22,7 @@ struct bl_announcing_config { /* all borrowed */
 	const struct bl_devices *devices;
 	const struct bl_prefix *prefixes; /* the pools */
 	size_t prefix_count;
+	uint64_t interval_us; /* 0: BL_CLAIM_INTERVAL_USEC */
 };
 
 /* Nothing is answered before the start. */
@@ -33,6 +34,9 @@ BL_DEFINE_CLEANUP(struct bl_announcing *, bl_announcing_free);
 void bl_announcing_start(struct bl_announcing *announcing);
 /* Devices, or what the owner says, may have changed. */
 void bl_announcing_renew(struct bl_announcing *announcing);
+
+/* Gives up all addresses, and lets the link know. */
+void bl_announcing_leave(struct bl_announcing *announcing);
 
 /* Who decides, such as the holder of a Lease: for each address whether this node answers. */
 struct bl_announcing_owner {

@@ -7,6 +7,7 @@
 
 #include "agent/cluster_events.h"
 #include "agent/pool.h"
+#include "agent/pool_survey.h"
 #include "agent/status_write.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -14,8 +15,10 @@
 #include "model/codec.h"
 
 #define LEADER_LEASE "beeline-pool"
+#define SERVICE_LEASE "beeline-lb."
 #define LEASE_ROOM 160 /* "beeline-lb." and two names of 63 letters */
 #define SUBJECT_ROOM 640
+#define SURVEY_SUBJECT "addresses of the load-balancer pool"
 #define LEASE_SUBJECT "leases of the load-balancer pool"
 #define WRITES_MAX 16
 #define SETTLE_USEC (50 * 1000ull)
@@ -23,6 +26,7 @@
 #define SEEN_MS 5000  /* in which what was written comes back as an event */
 #define RETRY_MS 2000 /* after a failure, and doubled with each */
 #define RETRY_DOUBLINGS 5
+#define SWEEP_USEC (60 * 1000 * 1000ull)
 
 struct bl_cluster_pool {
 	struct bl_cluster_pool_config config;
@@ -30,11 +34,15 @@ struct bl_cluster_pool {
 	struct bl_cluster_events *events;
 	struct bl_store_watch *watch;
 	sd_event_source *timer;
-	struct bl_pool *pool;   /* only while this agent leads */
+	sd_event_source *sweep;        /* on while this agent leads */
+	struct bl_pool *pool;          /* only while this agent leads */
+	struct bl_pool_survey *survey; /* of what was given before; nothing is given meanwhile */
+	bool surveyed;
 	struct bl_map *writes;  /* "ns/name" -> struct writing, owned */
 	struct bl_map *without; /* subjects of Services without an address */
 	size_t writes_now;
 	bool begun;
+	bool left;
 	bool forbidden;
 	bool unseen; /* something waits: to come back, or to be tried again */
 	uint64_t written, failed;
@@ -278,52 +286,50 @@ static int deal_one(struct bl_cluster_pool *pool, const struct bl_service *servi
 	return write_status(pool, service, bl_service_of(next), name);
 }
 
-struct row {
-	const struct bl_service *service;
-};
-
-/* Who has an address keeps it, and comes first; of those the older one. */
-static int by_claim(const void *a, const void *b)
-{
-	const struct bl_service *x = ((const struct row *)a)->service;
-	const struct bl_service *y = ((const struct row *)b)->service;
-
-	if (!x->ingress.count != !y->ingress.count)
-		return x->ingress.count ? -1 : 1;
-	if (x->ingress.count && x->object.meta.creation_time != y->object.meta.creation_time)
-		return x->object.meta.creation_time < y->object.meta.creation_time ? -1 : 1;
-	return bl_pool_compare(x, y);
-}
-
 static int deal(struct bl_cluster_pool *pool)
 {
 	_cleanup_free_ const struct bl_object **items = NULL;
-	_cleanup_free_ struct row *rows = NULL;
+	_cleanup_free_ const struct bl_service **services = NULL;
 	size_t count = 0, used = 0;
 	int first = 0;
 	int r = bl_store_list(pool->config.store, BL_KIND_SERVICE, NULL, &items, &count);
 
 	if (r < 0)
 		return r;
-	rows = calloc(count + 1, sizeof(*rows));
-	if (!rows)
+	services = calloc(count + 1, sizeof(struct bl_service *));
+	if (!services)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		const struct bl_service *service = bl_service_of(items[i]);
 
 		if (service->spec.type == BL_SERVICE_LOAD_BALANCER || service->ingress.count)
-			rows[used++].service = service;
+			services[used++] = service;
 	}
-	if (used > 1)
-		qsort(rows, used, sizeof(*rows), by_claim);
+	bl_pool_sort(services, used);
 	pool->unseen = false;
 	for (size_t i = 0; i < used; i++) {
-		r = deal_one(pool, rows[i].service);
+		r = deal_one(pool, services[i]);
 		first = r < 0 ? r : first;
 	}
 	if (pool->unseen)
 		again_in(pool, RETRY_USEC);
 	return first;
+}
+
+static void on_surveyed(const char *words, void *userdata)
+{
+	struct bl_cluster_pool *pool = userdata;
+
+	pool->survey = NULL;
+	pool->surveyed = words == NULL;
+	if (pool->surveyed)
+		bl_problems_clear(pool->config.problems, SURVEY_SUBJECT);
+	else
+		bl_problems_set(pool->config.problems, SURVEY_SUBJECT, BL_SEVERITY_WARNING,
+				"no load-balancer addresses are given before all that were given "
+				"are known: cannot list Services: %s",
+				words);
+	again_in(pool, pool->surveyed ? 0 : RETRY_USEC);
 }
 
 static int start_to_lead(struct bl_cluster_pool *pool)
@@ -336,6 +342,8 @@ static int start_to_lead(struct bl_cluster_pool *pool)
 		return r;
 	}
 	bl_log(BL_LOG_NOTICE, "this agent gives the cluster's load-balancer addresses");
+	(void)sd_event_source_set_time_relative(pool->sweep, SWEEP_USEC);
+	(void)sd_event_source_set_enabled(pool->sweep, SD_EVENT_ONESHOT);
 	return 0;
 }
 
@@ -357,22 +365,63 @@ static void stop_leading(struct bl_cluster_pool *pool)
 {
 	drop_writes(pool);
 	clear_problems(pool);
+	bl_problems_clear(pool->config.problems, SURVEY_SUBJECT);
+	pool->survey = bl_pool_survey_cancel(pool->survey);
+	pool->surveyed = false;
+	(void)sd_event_source_set_enabled(pool->sweep, SD_EVENT_OFF);
 	pool->pool = bl_pool_free(pool->pool);
 	bl_log(BL_LOG_NOTICE, "this agent gives no load-balancer addresses any more");
+}
+
+static bool leads(const struct bl_cluster_pool *pool)
+{
+	return !pool->left && bl_leases_standing(pool->leases, LEADER_LEASE) == BL_LEASE_HELD;
 }
 
 /* What follows from the Lease now. */
 static int lead(struct bl_cluster_pool *pool)
 {
-	bool leads = bl_leases_is_held(pool->leases, LEADER_LEASE);
+	bool now = leads(pool);
 
-	if (!leads && pool->pool)
+	if (!now && pool->pool)
 		stop_leading(pool);
-	if (!leads)
+	if (!now)
 		return 0;
 	if (!pool->pool && start_to_lead(pool) < 0)
 		return -ENOMEM;
-	return deal(pool);
+	if (pool->surveyed)
+		return deal(pool);
+	return pool->survey ? 0
+			    : bl_pool_survey_start(pool->config.client, pool->pool, on_surveyed,
+						   pool, &pool->survey);
+}
+
+/* Leases of Services that are there are somebody's, or will be. */
+static bool is_needed(const char *name, void *userdata)
+{
+	const struct bl_cluster_pool *pool = userdata;
+	char ns[LEASE_ROOM];
+	const char *dot;
+
+	if (strncmp(name, SERVICE_LEASE, strlen(SERVICE_LEASE)) != 0)
+		return true;
+	name += strlen(SERVICE_LEASE);
+	dot = strchr(name, '.');
+	if (!dot)
+		return true;
+	(void)snprintf(ns, sizeof(ns), "%.*s", (int)(dot - name), name);
+	return bl_store_find(pool->config.store, BL_KIND_SERVICE, ns, dot + 1) != NULL;
+}
+
+static int on_sweep(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	struct bl_cluster_pool *pool = userdata;
+
+	(void)usec;
+	bl_leases_sweep(pool->leases, is_needed, pool);
+	(void)sd_event_source_set_time_relative(timer, SWEEP_USEC);
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -397,6 +446,8 @@ static void on_store(const struct bl_event *event, void *userdata)
 		return;
 	(void)snprintf(name, sizeof(name), "%s/%s", meta->ns, meta->name);
 	forget_written(pool, name);
+	if (event->change == BL_CHANGE_DELETED && pool->survey)
+		bl_pool_survey_skip(pool->survey, name);
 	if (event->change == BL_CHANGE_DELETED && pool->pool) {
 		bl_pool_release(pool->pool, meta->ns, meta->name);
 		tell(pool, name, NULL);
@@ -408,7 +459,7 @@ static void on_store(const struct bl_event *event, void *userdata)
 
 static void write_lease_name(const struct bl_service *service, char name[static LEASE_ROOM])
 {
-	(void)snprintf(name, LEASE_ROOM, "beeline-lb.%s.%s", service->object.meta.ns,
+	(void)snprintf(name, LEASE_ROOM, SERVICE_LEASE "%s.%s", service->object.meta.ns,
 		       service->object.meta.name);
 }
 
@@ -425,20 +476,25 @@ static enum bl_claim_say say_who(const struct bl_addr *address, const struct bl_
 				 bool could_serve, void *userdata)
 {
 	struct bl_cluster_pool *pool = userdata;
-	const char *holder;
 	char name[LEASE_ROOM];
 
 	(void)address;
+	if (pool->left)
+		return BL_CLAIM_ELSEWHERE;
 	write_lease_name(service, name);
 	if (could_serve && pool->begun)
 		(void)bl_leases_want(pool->leases, name, true);
-	if (bl_leases_is_held(pool->leases, name))
+	switch (bl_leases_standing(pool->leases, name)) {
+	case BL_LEASE_HELD:
 		return BL_CLAIM_HERE;
-	/* Not renewed in time, but nobody else is known to have it: it is not given up before. */
-	holder = bl_leases_holder(pool->leases, name);
-	if (holder && !strcmp(holder, pool->config.node_name))
+	case BL_LEASE_LAPSED: /* not given up before another is known to have it */
+	case BL_LEASE_UNKNOWN:
 		return BL_CLAIM_BY_LINK;
-	return bl_leases_is_fresh(pool->leases) ? BL_CLAIM_ELSEWHERE : BL_CLAIM_BY_LINK;
+	case BL_LEASE_FREE:
+	case BL_LEASE_TAKEN:
+		break;
+	}
+	return BL_CLAIM_ELSEWHERE;
 }
 
 static void end_claims(void *userdata)
@@ -478,14 +534,23 @@ void bl_cluster_pool_begin(struct bl_cluster_pool *pool)
 		bl_announcing_renew(pool->config.announcing);
 }
 
+void bl_cluster_pool_leave(struct bl_cluster_pool *pool, void (*left)(void *userdata),
+			   void *userdata)
+{
+	pool->left = true;
+	if (pool->pool)
+		stop_leading(pool);
+	bl_leases_leave(pool->leases, left, userdata);
+}
+
 static int make_leases(struct bl_cluster_pool *pool)
 {
 	const struct bl_leases_config config = {
 		.loop = pool->config.loop,
 		.client = pool->config.client,
-		.ns = BL_CLUSTER_LEASES_NS,
+		.ns = pool->config.lease_ns,
 		.identity = pool->config.node_name,
-		.times = bl_lease_times_default,
+		.times = bl_lease_times_of(pool->config.lease_duration_ms),
 		.changed = on_leases,
 		.problem = on_lease_problem,
 		.userdata = pool,
@@ -518,11 +583,21 @@ int bl_cluster_pool_new(const struct bl_cluster_pool_config *config, struct bl_c
 	if (r >= 0)
 		r = sd_event_source_set_enabled(pool->timer, SD_EVENT_OFF);
 	if (r >= 0)
+		r = sd_event_add_time_relative(config->loop, &pool->sweep, CLOCK_MONOTONIC, 0, 0,
+					       on_sweep, pool);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(pool->sweep, SD_EVENT_OFF);
+	if (r >= 0)
 		r = bl_cluster_events_new(config->client, config->node_name, &pool->events);
 	if (r >= 0)
 		r = make_leases(pool);
 	if (r >= 0)
 		r = bl_store_watch_add(config->store, on_store, pool, &pool->watch);
+	if (r == -ENAMETOOLONG)
+		return bl_err_set(err, r,
+				  "the name of this node is too long for a Lease: %zu characters, "
+				  "expected at most %zu",
+				  strlen(config->node_name), BL_LEASE_NODE_MAX);
 	if (r < 0)
 		return bl_err_set(err, r, "cannot keep the pool of a cluster: %s", strerror(-r));
 	if (config->announcing)
@@ -543,9 +618,11 @@ struct bl_cluster_pool *bl_cluster_pool_free(struct bl_cluster_pool *pool)
 		drop_writes(pool);
 	(void)bl_map_free(pool->writes);
 	(void)bl_map_free(pool->without);
+	(void)bl_pool_survey_cancel(pool->survey);
 	(void)bl_leases_free(pool->leases);
 	(void)bl_cluster_events_free(pool->events);
 	sd_event_source_disable_unref(pool->timer);
+	sd_event_source_disable_unref(pool->sweep);
 	(void)bl_pool_free(pool->pool);
 	free(pool);
 	return NULL;
@@ -554,13 +631,16 @@ struct bl_cluster_pool *bl_cluster_pool_free(struct bl_cluster_pool *pool)
 struct bl_cluster_pool_info bl_cluster_pool_info(const struct bl_cluster_pool *pool)
 {
 	size_t held = bl_leases_held_count(pool->leases);
-	bool leads = bl_leases_is_held(pool->leases, LEADER_LEASE);
+	bool now = leads(pool);
+	struct bl_leases_info leases = bl_leases_info(pool->leases);
 
 	return (struct bl_cluster_pool_info){
-		.leads = leads,
+		.leads = now,
 		.leader = bl_leases_holder(pool->leases, LEADER_LEASE),
-		.owned = held - (leads && held ? 1 : 0),
+		.owned = held - (now && held ? 1 : 0),
 		.written = pool->written,
 		.failed = pool->failed,
+		.lease_writes = leases.writes,
+		.lease_renewals = leases.renewals,
 	};
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "agent/cluster.h"
+#include "base/log.h"
+#include "kube/lease.h"
 
 int bl_agent_make_pool(struct bl_agent *agent, struct bl_err *err)
 {
@@ -90,6 +92,7 @@ static int make_announcing(struct bl_agent *agent, struct bl_err *err)
 		.devices = agent->devices,
 		.prefixes = packet->pools,
 		.prefix_count = packet->pool_count,
+		.interval_us = packet->announce_interval_s * 1000000ull,
 	};
 	int r;
 
@@ -103,6 +106,7 @@ static int make_announcing(struct bl_agent *agent, struct bl_err *err)
 /* A dry run writes nothing, to a cluster least of all. */
 static int make_cluster_pool(struct bl_agent *agent, struct bl_err *err)
 {
+	const struct bl_agent_cluster_config *cluster = &agent->settings.config.cluster;
 	const struct bl_packet_options *packet = &agent->settings.config.packet;
 	const struct bl_cluster_pool_config config = {
 		.loop = agent->loop,
@@ -111,6 +115,9 @@ static int make_cluster_pool(struct bl_agent *agent, struct bl_err *err)
 		.client = agent->kube,
 		.announcing = agent->announcing,
 		.node_name = bl_node_watch_facts(agent->node)->name,
+		.lease_ns = cluster->lease_ns ? cluster->lease_ns : "kube-system",
+		.lease_duration_ms = cluster->lease_duration_s ? cluster->lease_duration_s * 1000ull
+							       : BL_LEASE_DURATION_MS,
 		.prefixes = packet->pools,
 		.prefix_count = packet->pool_count,
 	};
@@ -129,4 +136,32 @@ int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err)
 	if (r == 0)
 		r = make_announcing(agent, err);
 	return r < 0 ? r : make_cluster_pool(agent, err);
+}
+
+#define LEAVE_USEC (2 * 1000 * 1000ull) /* at most, with an API server that does not answer */
+
+static int on_leave_late(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	(void)usec;
+	(void)userdata;
+	bl_log(BL_LOG_WARNING, "the API server does not answer: others take over what this agent "
+			       "had when its Lease is over");
+	return sd_event_exit(sd_event_source_get_event(timer), 0);
+}
+
+static void on_left(void *userdata)
+{
+	(void)sd_event_exit(userdata, 0);
+}
+
+bool bl_agent_leave_outside(struct bl_agent *agent)
+{
+	if (agent->announcing)
+		bl_announcing_leave(agent->announcing);
+	if (!agent->cluster_pool ||
+	    sd_event_add_time_relative(agent->loop, NULL, CLOCK_MONOTONIC, LEAVE_USEC, 0,
+				       on_leave_late, NULL) < 0)
+		return false;
+	bl_cluster_pool_leave(agent->cluster_pool, on_left, agent->loop);
+	return true;
 }

@@ -149,6 +149,10 @@ static void add_pool(struct bl_buf *buf, const struct bl_cluster_pool *pool)
 		 "Load-balancer status of Services written.", info.written},
 		{"beeline_cluster_pool_failed_total", "counter",
 		 "Writes of load-balancer status that did not succeed.", info.failed},
+		{"beeline_cluster_pool_lease_writes_total", "counter", "Writes of Leases sent.",
+		 info.lease_writes},
+		{"beeline_cluster_pool_lease_renewals_total", "counter",
+		 "Of these: of nodes' heartbeats.", info.lease_renewals},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

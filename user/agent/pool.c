@@ -416,6 +416,24 @@ int bl_pool_compare(const struct bl_service *a, const struct bl_service *b)
 	return strcmp(x, y);
 }
 
+static int by_claim(const void *a, const void *b)
+{
+	const struct bl_service *x = *(const struct bl_service *const *)a;
+	const struct bl_service *y = *(const struct bl_service *const *)b;
+
+	if (!x->ingress.count != !y->ingress.count)
+		return x->ingress.count ? -1 : 1;
+	if (x->ingress.count && x->object.meta.creation_time != y->object.meta.creation_time)
+		return x->object.meta.creation_time < y->object.meta.creation_time ? -1 : 1;
+	return bl_pool_compare(x, y);
+}
+
+void bl_pool_sort(const struct bl_service **services, size_t count)
+{
+	if (count > 1)
+		qsort(services, count, sizeof(*services), by_claim);
+}
+
 bool bl_pool_is_dirty(const struct bl_pool *pool)
 {
 	return pool->dirty;

@@ -40,6 +40,10 @@ void bl_pool_dealt(struct bl_pool *pool);
 /* Who wants a certain address comes first; then by a hash of the name, then by the name. */
 int bl_pool_compare(const struct bl_service *a, const struct bl_service *b);
 
+/* The order in which a new leader of a cluster's agents goes over them: who has an address keeps
+ * it, and comes first; of those the older one. */
+void bl_pool_sort(const struct bl_service **services, size_t count);
+
 /* The state, as bl_allocator_save has it: JSON {"version":1,"services":{"ns/name":["ip"]}}. */
 int bl_pool_save(struct bl_pool *pool, struct bl_buf *ret);
 int bl_pool_restore(struct bl_pool *pool, const char *text, size_t len, struct bl_err *err);

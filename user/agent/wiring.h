@@ -73,6 +73,7 @@ struct bl_agent {
 	struct bl_server *health_ports[BL_AGENT_HEALTH_LISTEN_MAX]; /* likewise */
 	struct bl_source *sources[BL_AGENT_SOURCES];                /* NULL: not used */
 	bool synced[BL_AGENT_SOURCES];
+	bool stopping;           /* a signal said so; the loop ends soon */
 	sd_event_source *settle; /* tries again what the state folder refused */
 };
 

@@ -20,6 +20,7 @@ struct entry {
 
 struct bl_announcer {
 	sd_event *loop;
+	uint64_t interval_us; /* at least */
 	bl_announcer_changed_fn *changed;
 	void *userdata;
 	struct bl_link links[LINKS_MAX];
@@ -323,8 +324,8 @@ int bl_announcer_put(struct bl_announcer *announcer, const struct bl_addr *addre
 
 	if (r < 0)
 		return r;
-	if (interval_us < BL_CLAIM_INTERVAL_USEC)
-		interval_us = BL_CLAIM_INTERVAL_USEC;
+	if (interval_us < announcer->interval_us)
+		interval_us = announcer->interval_us;
 	entry->kept = true;
 	before = view_of(&entry->claim);
 	follow(announcer, &entry->claim, &before,
@@ -346,7 +347,7 @@ void bl_announcer_end(struct bl_announcer *announcer)
 		if (entry->kept)
 			continue;
 		follow(announcer, &entry->claim, &before,
-		       bl_claim_set(&entry->claim, false, BL_CLAIM_BY_LINK, BL_CLAIM_INTERVAL_USEC,
+		       bl_claim_set(&entry->claim, false, BL_CLAIM_BY_LINK, announcer->interval_us,
 				    now_us()));
 		(void)bl_map_remove(announcer->entries, &key, sizeof(key));
 		free(entry);
@@ -378,8 +379,8 @@ int bl_announcer_find(const struct bl_announcer *announcer, const struct bl_addr
 	return 0;
 }
 
-int bl_announcer_new(sd_event *loop, bl_announcer_changed_fn *changed, void *userdata,
-		     struct bl_announcer **ret)
+int bl_announcer_new(sd_event *loop, uint64_t interval_us, bl_announcer_changed_fn *changed,
+		     void *userdata, struct bl_announcer **ret)
 {
 	_cleanup_(bl_announcer_free) struct bl_announcer *announcer = calloc(1, sizeof(*announcer));
 	int r;
@@ -387,6 +388,7 @@ int bl_announcer_new(sd_event *loop, bl_announcer_changed_fn *changed, void *use
 	if (!announcer)
 		return -ENOMEM;
 	announcer->loop = loop;
+	announcer->interval_us = interval_us ? interval_us : BL_CLAIM_INTERVAL_USEC;
 	announcer->changed = changed;
 	announcer->userdata = userdata;
 	r = bl_map_new(&announcer->entries);

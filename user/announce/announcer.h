@@ -26,8 +26,10 @@ struct bl_announcer_view {
 typedef void bl_announcer_changed_fn(const struct bl_announcer_view *before,
 				     const struct bl_announcer_view *now, void *userdata);
 
-int bl_announcer_new(sd_event *loop, bl_announcer_changed_fn *changed, void *userdata,
-		     struct bl_announcer **ret);
+/* `interval_us`: between two tellings of an owner, or more when there are very many addresses;
+ * three of them without a word, and another takes over. 0: BL_CLAIM_INTERVAL_USEC. */
+int bl_announcer_new(sd_event *loop, uint64_t interval_us, bl_announcer_changed_fn *changed,
+		     void *userdata, struct bl_announcer **ret);
 struct bl_announcer *bl_announcer_free(struct bl_announcer *announcer); /* accepts NULL */
 BL_DEFINE_CLEANUP(struct bl_announcer *, bl_announcer_free);
 

@@ -12,6 +12,7 @@
 #include "cli/dns_options.h"
 #include "cli/network_options.h"
 #include "cli/resource.h"
+#include "model/validate.h"
 
 static int read_cidrs(const struct bl_args *args, struct bl_agent_config *config,
 		      struct bl_err *err)
@@ -186,6 +187,8 @@ static int read_cluster(const struct bl_args *args, struct bl_agent_config *conf
 	cluster->context = bl_arg(args, "context");
 	cluster->in_cluster = bl_arg_flag(args, "in-cluster");
 	cluster->server = bl_arg(args, "api-server");
+	cluster->lease_ns = bl_arg(args, "lease-namespace");
+	cluster->lease_duration_s = (uint32_t)bl_arg_int(args, "lease-duration", 0);
 	if (cluster->kubeconfig && cluster->in_cluster)
 		return bl_err_set(err, -EINVAL,
 				  "options '--kubeconfig' and '--in-cluster' exclude each other");
@@ -199,6 +202,9 @@ static int read_cluster(const struct bl_args *args, struct bl_agent_config *conf
 	if (cluster->server && !cluster->kubeconfig && !cluster->in_cluster)
 		return bl_err_set(err, -EINVAL,
 				  "option '--api-server' needs '--kubeconfig' or '--in-cluster'");
+	if (cluster->lease_ns && bl_check_dns_label(cluster->lease_ns))
+		return bl_err_set(err, -EINVAL, "option '--lease-namespace': '%s' %s",
+				  cluster->lease_ns, bl_check_dns_label(cluster->lease_ns));
 	return 0;
 }
 
@@ -215,6 +221,9 @@ int bl_cmd_agent(struct bl_cli *cli)
 		return bl_cli_usage(cli, "%s", err.text);
 	config.no_probes = bl_arg_flag(&cli->args, "no-probes");
 	config.cri_socket = bl_arg(&cli->args, "cri-socket");
+	config.packet.announce_interval_s =
+		(uint32_t)bl_arg_int(&cli->args, "announce-interval", 0);
+	config.packet.pool_kept = is_word(&cli->args, "on-stop", "keep");
 	return bl_agent_run(&config);
 }
 

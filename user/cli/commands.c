@@ -96,6 +96,20 @@ static const struct bl_option run_options[] = {
 	 "follow the cluster that this pod runs in, as its service account"},
 	{"api-server", 0, BL_OPTION_STRING, "URL",
 	 "address of the cluster's API server, so that its Service is not needed to reach it"},
+	{"lease-namespace", 0, BL_OPTION_STRING, "NAMESPACE",
+	 "where the Leases of a cluster's load-balancer addresses are (kube-system)"},
+	{"lease-duration", 0, BL_OPTION_INT, "SECONDS",
+	 "how long a node of the cluster may be silent before others take its addresses over (10)",
+	 5, 3600},
+	{"announce-interval", 0, BL_OPTION_INT, "SECONDS",
+	 "how often a node tells its links of the load-balancer addresses that it answers for; "
+	 "after "
+	 "three times without a word another takes over (2)",
+	 1, 60},
+	{"on-stop", 0, BL_OPTION_ENUM, "release|keep",
+	 "what a clean stop does with load-balancer addresses that this node answers for: release "
+	 "them for another node to take at once, or keep them for an agent that starts here soon "
+	 "(release)"},
 	{"dry-run", 0, BL_OPTION_FLAG, NULL, "do everything but touch the kernel; needs no root"},
 	{"no-probes", 0, BL_OPTION_FLAG, NULL,
 	 "do not probe the pods of this node: somebody else writes their conditions"},

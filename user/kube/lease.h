@@ -1,81 +1,72 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One coordination.k8s.io/v1 Lease as several agents compete for it, by the rules of client-go's
- * leader election: who holds it renews it; others take it when they have seen no renewal for its
- * duration by their own clocks, which need not agree. Each write names the version it replaces, so
- * that of two who try the server lets one. A holder that cannot renew stops acting on it before
- * anybody else may take it. A state machine without I/O; times are milliseconds of one clock that
- * never goes back.
+ * How agents share things by coordination.k8s.io/v1 Leases, and how these are read and written.
+ *
+ * Each agent that holds anything has one Lease that it renews, its heartbeat, in which it writes a
+ * term: a random number that is new each time the heartbeat is taken up after it was given up. Each
+ * thing has a Lease of its own, a claim, which names its holder and that holder's term, and is
+ * written only when it changes hands. A claim counts as long as the heartbeat of its holder has the
+ * same term and a holder. So one write frees all that an agent has: its own, when it stops; or
+ * another's, who has seen no renewal for the heartbeat's duration by its own clock. Every write
+ * names the version that it replaces, so the renewal of an agent and that write of another exclude
+ * each other at the server; and a holder that could not renew for its deadline, which is shorter,
+ * has stopped acting by then. Clocks need not agree.
  */
 #ifndef KUBE_LEASE_H
 #define KUBE_LEASE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/buf.h"
+#include "model/node.h"
 
-#define BL_LEASE_HOLDER 254 /* a node's name, and its end */
-
-struct json_object;
+/* Of a heartbeat's name there is as much for the node's as Kubernetes leaves. */
+#define BL_LEASE_HEARTBEAT "beeline-node."
+#define BL_LEASE_NAME 254 /* and its end */
+#define BL_LEASE_NODE_MAX (BL_LEASE_NAME - 1 - (sizeof(BL_LEASE_HEARTBEAT) - 1))
+#define BL_LEASE_LABEL "app.kubernetes.io/managed-by"
+#define BL_LEASE_LABEL_VALUE "beeline"
+#define BL_LEASE_TERM "beeline.dev/term" /* an annotation: 16 hexadecimal digits */
 
 struct bl_lease_times {
-	uint64_t duration_ms; /* 15 s: nobody else takes it for so long after a renewal */
-	uint64_t deadline_ms; /* 10 s: a holder without a renewal for so long is none */
-	uint64_t retry_ms;    /* 2 s: between renewals, and between looks */
+	uint64_t duration_ms; /* nobody frees what a holder has for so long after a renewal */
+	uint64_t deadline_ms; /* a holder without a renewal for so long does not act on it */
+	uint64_t retry_ms;    /* between renewals, and after failures */
 };
-extern const struct bl_lease_times bl_lease_times_default;
+/* A duration from 5 s to an hour: deadline after two thirds of it, a renewal each fifth. */
+struct bl_lease_times bl_lease_times_of(uint64_t duration_ms);
+#define BL_LEASE_DURATION_MS 10000 /* unless it is said otherwise */
 
-struct bl_lease {
-	const char *name; /* borrowed, as the next two */
-	const char *ns;
-	const char *identity; /* of this agent */
-	struct bl_lease_times times;
-	bool wanted; /* by this agent */
-	/* What the server had. */
-	bool is_known; /* we have looked */
-	bool exists;
-	char holder[BL_LEASE_HOLDER]; /* "": nobody */
-	char version[32];
-	char renewed[40]; /* as it is written there */
-	char acquired[40];
+struct bl_lease_seen {       /* strings are borrowed from the object */
+	const char *holder;  /* "": nobody */
+	const char *renewed; /* as it is written there; "" */
+	const char *acquired;
+	uint64_t term; /* 0: none */
+	uint64_t version;
+	uint64_t duration_ms;
 	int64_t transitions;
-	uint64_t holder_duration_ms;
-	uint64_t changed_ms; /* when we first saw it so */
-	/* What we did. */
-	bool held;         /* by us, as far as we know */
-	uint64_t held_ms;  /* when our last good write was sent */
-	uint64_t tried_ms; /* when any was; 0: never */
-	uint64_t next_ms;  /* of the next one, not before */
-	bool writing;      /* one is under way */
-	bool deleting;     /* which is a DELETE */
 };
+struct bl_lease_seen bl_lease_read(const struct bl_lease_object *lease);
 
 enum bl_lease_act {
 	BL_LEASE_NOTHING,
-	BL_LEASE_LOOK,   /* read it, or a list that has it; bl_lease_saw */
-	BL_LEASE_CREATE, /* POST; bl_lease_wrote */
-	BL_LEASE_UPDATE, /* PUT; bl_lease_wrote */
-	BL_LEASE_DELETE, /* it was held and is not wanted any more; bl_lease_wrote */
+	BL_LEASE_LOOK,   /* GET of a list with this one in it */
+	BL_LEASE_CREATE, /* POST */
+	BL_LEASE_UPDATE, /* PUT */
+	BL_LEASE_DELETE,
 };
 
-/* What to do now. CREATE, UPDATE and DELETE count as begun. */
-enum bl_lease_act bl_lease_turn(struct bl_lease *lease, uint64_t now_ms);
-/* When to turn again; UINT64_MAX: when something changes. */
-uint64_t bl_lease_due(const struct bl_lease *lease, uint64_t now_ms);
-
-/* The Lease as the server has it; NULL: it has none. */
-void bl_lease_saw(struct bl_lease *lease, struct json_object *object, uint64_t now_ms);
-/* How a write ended: the server's status (0: no answer), and the Lease it returned. */
-void bl_lease_wrote(struct bl_lease *lease, int status, struct json_object *object,
-		    uint64_t now_ms);
-
-/* The body of a write: the Lease, or what a DELETE is to be careful of. `now_us` is of the wall
- * clock. */
-void bl_lease_write(const struct bl_lease *lease, enum bl_lease_act act, uint64_t now_us,
-		    struct bl_buf *ret);
-
-/* May this agent act as the holder? */
-bool bl_lease_is_held(const struct bl_lease *lease, uint64_t now_ms);
+struct bl_lease_body { /* of a write; strings are borrowed */
+	enum bl_lease_act act;
+	const char *name;
+	const char *ns;
+	uint64_t version;   /* that is replaced */
+	const char *holder; /* NULL: nobody */
+	uint64_t term;
+	const char *acquired;
+	const char *renewed;  /* NULL: not renewed at all */
+	uint64_t duration_ms; /* 0: likewise */
+	int64_t transitions;
+};
+/* A DELETE's is what it has to be careful of. */
+void bl_lease_write(const struct bl_lease_body *body, struct bl_buf *ret);
 
 #endif

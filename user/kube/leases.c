@@ -4,299 +4,454 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
-#include "base/map.h"
 #include "kube/fetch.h"
+#include "kube/reflector.h"
+#include "model/codec.h"
 
 #define PATH_MAX_LEN 1024
-#define NAME_MAX_LEN 254
-#define WRITES_MAX 16 /* under way at a time */
+#define SETTLE_MS 5 /* in which what the watch says is gathered */
+#define REQUESTS_MAX (BL_LEASE_WRITES_MAX + 1)
 #define RBAC                                                                                       \
-	"; a Role in namespace '%s' must give the agent the verbs 'list', 'create', 'update' and " \
-	"'delete' on resource 'leases' in API group 'coordination.k8s.io'"
+	"; a Role in namespace '%s' must give the agent the verbs 'list', 'watch', 'create', "     \
+	"'update' and 'delete' on resource 'leases' in API group 'coordination.k8s.io'"
 
-struct entry {
-	struct bl_lease lease;
+struct request { /* under way, or a free place */
 	struct bl_leases *leases;
-	struct bl_kube_fetch *write;
-	bool was_held; /* as `changed` was told last */
-	bool named;    /* since bl_leases_begin */
-	char name[NAME_MAX_LEN];
+	struct bl_kube_fetch *fetch; /* NULL: free */
+	enum bl_lease_act act;
+	char name[BL_LEASE_NAME];
 };
 
 struct bl_leases {
 	struct bl_leases_config config;
-	struct bl_map *entries; /* name -> struct entry, owned */
+	struct bl_lease_book *book;
+	struct bl_reflector *reflector;
+	struct bl_kube_call *watch;
+	sd_event_source *watch_timer;
 	sd_event_source *timer;
-	struct bl_kube_fetch *look;
-	uint64_t look_ms; /* when it was sent */
-	size_t writes;
-	uint64_t told_ms; /* when the server last told us anything; 0: never */
-	bool was_fresh;   /* as `changed` was told last */
-	bool has_problem;
+	struct request requests[REQUESTS_MAX];
+	struct bl_leases_info info;
+	bool started;
+	bool has_problem;   /* of requests */
+	bool watch_problem; /* of the watch */
+	bool lost;          /* memory was short: only a new list helps */
+	void (*left)(void *userdata);
+	void *left_userdata;
 };
 
-static uint64_t now_ms(const struct bl_leases *leases)
+static uint64_t now_us(clockid_t clock)
 {
-	uint64_t now = 0;
+	struct timespec now;
 
-	(void)sd_event_now(leases->config.loop, CLOCK_MONOTONIC, &now);
-	return now / 1000;
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void schedule(struct bl_leases *leases);
+static uint64_t now_ms(void)
+{
+	return now_us(CLOCK_MONOTONIC) / 1000;
+}
+
+static void wake_at(sd_event_source *timer, uint64_t at_ms)
+{
+	if (at_ms == UINT64_MAX) {
+		(void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+		return;
+	}
+	/* Not before that millisecond has begun. */
+	(void)sd_event_source_set_time(timer, at_ms * 1000);
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void schedule(struct bl_leases *leases)
+{
+	wake_at(leases->timer, bl_lease_book_due(leases->book, now_ms()));
+}
 
 /* Problems */
 
-static void say(struct bl_leases *leases, const char *what, const struct bl_kube_reply *reply)
+static void say(struct bl_leases *leases, const char *what, int status, const char *words)
 {
 	char text[BL_ERR_TEXT], rule[384] = "";
 
-	if (reply->status == 403)
+	if (status == 403)
 		(void)snprintf(rule, sizeof(rule), RBAC, leases->config.ns);
-	(void)snprintf(text, sizeof(text), "cannot %s Leases: %s%s", what, reply->words, rule);
-	leases->has_problem = true;
+	(void)snprintf(text, sizeof(text), "cannot %s Leases: %s%s", what, words, rule);
 	leases->config.problem(text, leases->config.userdata);
 }
 
 static void be_well(struct bl_leases *leases)
 {
-	if (leases->has_problem)
+	if (leases->has_problem && !leases->watch_problem)
 		leases->config.problem(NULL, leases->config.userdata);
 	leases->has_problem = false;
 }
 
-/* Changes */
+/* Requests */
 
-static void note_changes(struct bl_leases *leases)
+static int decode(struct json_object *json, struct bl_object **ret)
 {
-	uint64_t now = now_ms(leases);
-	bool fresh = bl_leases_is_fresh(leases);
-	bool changed = fresh != leases->was_fresh;
-	size_t cursor = 0;
-	void *value;
+	struct bl_diag diag = BL_DIAG_INIT;
+	int r = bl_decode_json_tree(NULL, json, BL_DECODE_LENIENT, ret, &diag);
 
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		struct entry *entry = value;
-		bool held = entry->lease.wanted && bl_lease_is_held(&entry->lease, now);
-
-		changed |= held != entry->was_held;
-		entry->was_held = held;
-	}
-	leases->was_fresh = fresh;
-	if (changed)
-		leases->config.changed(leases->config.userdata);
+	bl_diag_done(&diag);
+	return r;
 }
 
-/* Entries that nobody wants, and that are not ours to delete any more. */
-static void drop_unwanted(struct bl_leases *leases)
-{
-	bool again = true;
-
-	while (again) {
-		size_t cursor = 0;
-		void *value;
-
-		again = false;
-		while (!again && bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-			struct entry *entry = value;
-
-			if (entry->lease.wanted || entry->lease.held || entry->lease.writing)
-				continue;
-			(void)bl_map_remove_str(leases->entries, entry->name);
-			free(entry);
-			again = true;
-		}
-	}
-}
-
-/* Writes */
-
-static void on_written(const struct bl_kube_reply *reply, void *userdata)
-{
-	struct entry *entry = userdata;
-	struct bl_leases *leases = entry->leases;
-	bool deleted = entry->lease.deleting;
-
-	entry->write = NULL;
-	leases->writes--;
-	bl_lease_wrote(&entry->lease, reply->status, reply->body, now_ms(leases));
-	if (bl_kube_reply_is_good(reply) || reply->status == 409 || reply->status == 404)
-		leases->told_ms = now_ms(leases);
-	if (bl_kube_reply_is_good(reply))
-		be_well(leases);
-	else if (reply->status != 409 && reply->status != 404)
-		say(leases, deleted ? "delete" : "write", reply);
-	note_changes(leases);
-	drop_unwanted(leases);
-	schedule(leases);
-}
-
-static void write_lease(struct bl_leases *leases, struct entry *entry, enum bl_lease_act act)
-{
-	static const char *const methods[] = {
-		[BL_LEASE_CREATE] = "POST",
-		[BL_LEASE_UPDATE] = "PUT",
-		[BL_LEASE_DELETE] = "DELETE",
-	};
-	_cleanup_(bl_buf_done) struct bl_buf body = {0};
-	char path[PATH_MAX_LEN];
-	struct bl_kube_request request = {
-		.method = methods[act],
-		.path = path,
-		/* A write that is not done before we would give the Lease up is of no use. */
-		.total_timeout_ms = leases->config.times.deadline_ms / 2,
-	};
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	bl_lease_write(&entry->lease, act,
-		       (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, &body);
-	(void)snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s",
-		       leases->config.ns, act == BL_LEASE_CREATE ? "" : "/",
-		       act == BL_LEASE_CREATE ? "" : entry->name);
-	request.body = body.data;
-	request.body_len = body.len;
-	if (!body.failed)
-		entry->write = bl_kube_fetch_start(leases->config.client, &request, on_written,
-						   entry, NULL);
-	if (entry->write)
-		leases->writes++;
-	else
-		bl_lease_wrote(&entry->lease, 0, NULL, now_ms(leases));
-}
-
-/* Looks */
-
-static struct json_object *find_item(struct json_object *list, const char *name)
+/* Of a list that was asked for one: it, or NULL. */
+static struct json_object *only_item(struct json_object *list)
 {
 	struct json_object *items = NULL;
 
 	if (!json_object_object_get_ex(list, "items", &items) ||
-	    !json_object_is_type(items, json_type_array))
+	    !json_object_is_type(items, json_type_array) || !json_object_array_length(items))
 		return NULL;
-	for (size_t i = 0; i < json_object_array_length(items); i++) {
-		struct json_object *item = json_object_array_get_idx(items, i);
-		const char *found = bl_kube_json_text(item, "metadata.name");
+	return json_object_array_get_idx(items, 0);
+}
 
-		if (found && !strcmp(found, name))
-			return item;
+static void name_kind(struct json_object *json)
+{
+	(void)json_object_object_add(json, "apiVersion",
+				     json_object_new_string("coordination.k8s.io/v1"));
+	(void)json_object_object_add(json, "kind", json_object_new_string("Lease"));
+}
+
+static void step(struct bl_leases *leases);
+
+static void on_replied(const struct bl_kube_reply *reply, void *userdata)
+{
+	struct request *request = userdata;
+	struct bl_leases *leases = request->leases;
+	_cleanup_(bl_object_unref) struct bl_object *object = NULL;
+	bool good = bl_kube_reply_is_good(reply), raced;
+	struct json_object *json = reply->body;
+	int status = reply->status;
+
+	request->fetch = NULL;
+	raced = status == 409 || (status == 404 && request->act != BL_LEASE_CREATE);
+	if (good && request->act == BL_LEASE_LOOK)
+		json = only_item(json);
+	if (good && json && request->act != BL_LEASE_DELETE) {
+		name_kind(json); /* items of lists do without */
+		if (decode(json, &object) < 0 || object->kind != BL_KIND_LEASE)
+			status = 0;
 	}
+	/* A 404 for a POST is of the namespace, or of the API: it is told, and tried again. */
+	bl_lease_book_done(leases->book, request->name, good || raced ? status : 0,
+			   status ? (const struct bl_lease_object *)object : NULL, now_ms());
+	if (good || raced) {
+		be_well(leases);
+	} else {
+		leases->has_problem = true;
+		say(leases, request->act == BL_LEASE_LOOK ? "list" : "write", reply->status,
+		    reply->words);
+	}
+	step(leases);
+}
+
+static void write_path(const struct bl_leases *leases, const struct bl_lease_request *request,
+		       char path[static PATH_MAX_LEN])
+{
+	static const char base[] = "/apis/coordination.k8s.io/v1/namespaces";
+	const char *ns = leases->config.ns;
+
+	if (request->act == BL_LEASE_LOOK)
+		(void)snprintf(path, PATH_MAX_LEN, "%s/%s/leases?fieldSelector=metadata.name%%3D%s",
+			       base, ns, request->name);
+	else if (request->act == BL_LEASE_CREATE)
+		(void)snprintf(path, PATH_MAX_LEN, "%s/%s/leases", base, ns);
+	else
+		(void)snprintf(path, PATH_MAX_LEN, "%s/%s/leases/%s", base, ns, request->name);
+}
+
+static struct request *free_place(struct bl_leases *leases)
+{
+	for (size_t i = 0; i < REQUESTS_MAX; i++)
+		if (!leases->requests[i].fetch)
+			return &leases->requests[i];
 	return NULL;
 }
 
-static void on_looked(const struct bl_kube_reply *reply, void *userdata)
+static bool send_request(const struct bl_lease_request *told, void *userdata)
 {
+	static const char *const methods[] = {
+		[BL_LEASE_LOOK] = "GET",
+		[BL_LEASE_CREATE] = "POST",
+		[BL_LEASE_UPDATE] = "PUT",
+		[BL_LEASE_DELETE] = "DELETE",
+	};
 	struct bl_leases *leases = userdata;
-	uint64_t now = now_ms(leases);
-	size_t cursor = 0;
-	void *value;
+	struct request *request = free_place(leases);
+	char path[PATH_MAX_LEN];
+	const struct bl_kube_request get = {
+		.method = methods[told->act],
+		.path = path,
+		.body = told->body->data,
+		.body_len = told->body->len,
+		/* A write that is not done before we would give up is of no use. */
+		.total_timeout_ms = leases->config.times.deadline_ms / 2,
+	};
 
-	leases->look = NULL;
-	if (!bl_kube_reply_is_good(reply)) {
-		say(leases, "list", reply);
-		note_changes(leases);
-		schedule(leases);
-		return;
+	if (!request)
+		return false;
+	write_path(leases, told, path);
+	request->leases = leases;
+	request->act = told->act;
+	(void)snprintf(request->name, sizeof(request->name), "%s", told->name);
+	request->fetch =
+		bl_kube_fetch_start(leases->config.client, &get, on_replied, request, NULL);
+	if (request->fetch && told->act != BL_LEASE_LOOK) {
+		leases->info.writes++;
+		leases->info.renewals +=
+			!strncmp(told->name, BL_LEASE_HEARTBEAT, strlen(BL_LEASE_HEARTBEAT));
 	}
-	leases->told_ms = now;
-	be_well(leases);
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		struct entry *entry = value;
+	return request->fetch != NULL;
+}
 
-		/* What was written since is newer than this list. */
-		if (entry->lease.writing ||
-		    (entry->lease.tried_ms && entry->lease.tried_ms >= leases->look_ms))
-			continue;
-		bl_lease_saw(&entry->lease, find_item(reply->body, entry->name), now);
+/* What follows from all that is known now. */
+static void step(struct bl_leases *leases)
+{
+	void (*left)(void *) = leases->left;
+
+	bl_lease_book_set_watching(leases->book, bl_reflector_info(leases->reflector).state ==
+							 BL_REFLECTOR_WATCHING);
+	if (bl_lease_book_changed(leases->book, now_ms()))
+		leases->config.changed(leases->config.userdata);
+	bl_lease_book_turn(leases->book, now_ms(), now_us(CLOCK_REALTIME), send_request, leases);
+	if (bl_lease_book_needs_list(leases->book, now_ms()) || leases->lost) {
+		leases->lost = false;
+		bl_reflector_relist(leases->reflector, now_ms());
 	}
-	note_changes(leases);
+	if (left && bl_lease_book_has_left(leases->book)) {
+		leases->left = NULL;
+		left(leases->left_userdata);
+	}
 	schedule(leases);
 }
-
-static void look(struct bl_leases *leases)
-{
-	char path[PATH_MAX_LEN];
-	const struct bl_kube_request request = {.method = "GET", .path = path};
-
-	if (leases->look)
-		return;
-	(void)snprintf(path, sizeof(path),
-		       "/apis/coordination.k8s.io/v1/namespaces/%s/leases?labelSelector="
-		       "app.kubernetes.io%%2Fmanaged-by%%3Dbeeline",
-		       leases->config.ns);
-	leases->look_ms = now_ms(leases);
-	leases->look =
-		bl_kube_fetch_start(leases->config.client, &request, on_looked, leases, NULL);
-}
-
-/* Time */
 
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct bl_leases *leases = userdata;
-	uint64_t now = now_ms(leases);
-	bool looks = false;
-	size_t cursor = 0;
-	void *value;
 
 	(void)timer;
 	(void)usec;
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		struct entry *entry = value;
-		enum bl_lease_act act = leases->writes < WRITES_MAX
-						? bl_lease_turn(&entry->lease, now)
-						: BL_LEASE_NOTHING;
-
-		if (act == BL_LEASE_LOOK)
-			looks = true;
-		else if (act != BL_LEASE_NOTHING)
-			write_lease(leases, entry, act);
+	if (!leases->started) {
+		leases->started = true;
+		bl_reflector_start(leases->reflector, now_ms());
 	}
-	if (looks)
-		look(leases);
-	note_changes(leases);
-	schedule(leases);
+	step(leases);
 	return 0;
 }
 
-static void schedule(struct bl_leases *leases)
+/* The watch */
+
+static int on_head(struct bl_kube_call *call, int status, uint64_t retry_after_ms, void *userdata)
 {
-	uint64_t now = now_ms(leases), due = UINT64_MAX;
-	size_t cursor = 0;
-	void *value;
+	struct bl_leases *leases = userdata;
 
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		uint64_t at = bl_lease_due(&((struct entry *)value)->lease, now);
+	(void)call;
+	(void)retry_after_ms; /* comes again at the end */
+	bl_reflector_head(leases->reflector, status, now_ms());
+	return 0;
+}
 
-		due = at < due ? at : due;
-	}
-	/* With all writes under way the next end of one is what is waited for. */
-	if (due == UINT64_MAX || (due <= now && leases->writes >= WRITES_MAX)) {
-		(void)sd_event_source_set_enabled(leases->timer, SD_EVENT_OFF);
+static int on_data(struct bl_kube_call *call, const void *bytes, size_t len, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	(void)call;
+	return bl_reflector_data(leases->reflector, bytes, len, now_ms());
+}
+
+static void on_done(struct bl_kube_call *call, const struct bl_kube_outcome *outcome,
+		    void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	(void)call;
+	leases->watch = NULL;
+	bl_reflector_end(leases->reflector, outcome, now_ms());
+}
+
+static int on_send(const struct bl_reflector_get *get, void *userdata, struct bl_err *err)
+{
+	struct bl_leases *leases = userdata;
+	const struct bl_kube_request request = {
+		.method = "GET",
+		.path = get->path,
+		.compressed = get->compressed,
+		.idle_timeout_ms = get->idle_timeout_ms,
+		.total_timeout_ms = get->total_timeout_ms,
+	};
+	const struct bl_kube_handler handler = {on_head, on_data, on_done, leases};
+
+	leases->watch = bl_kube_send(leases->config.client, &request, &handler, err);
+	if (leases->watch)
+		return 0;
+	return err->code ? err->code : -EIO;
+}
+
+static void on_cancel(void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	leases->watch = bl_kube_call_cancel(leases->watch);
+}
+
+static int on_watch_timer(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	(void)timer;
+	(void)usec;
+	bl_reflector_wake(leases->reflector, now_ms());
+	return 0;
+}
+
+static void on_wake_at(uint64_t at_ms, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	wake_at(leases->watch_timer, at_ms);
+}
+
+static uint32_t on_random(void *userdata)
+{
+	uint32_t value = 0;
+
+	(void)userdata;
+	(void)!getrandom(&value, sizeof(value), 0); /* four bytes are never cut short */
+	return value;
+}
+
+static void settle(struct bl_leases *leases)
+{
+	wake_at(leases->timer, now_ms() + SETTLE_MS);
+}
+
+static void on_put(struct bl_object *object, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	if (bl_lease_book_put(leases->book, (const struct bl_lease_object *)object, now_ms()) < 0)
+		leases->lost = true;
+}
+
+/* Nobody but an agent writes such Leases: one that cannot be read stays as it was known. */
+static void on_refuse(const char *ns, const char *name, const struct bl_diag *diag, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+	char text[BL_ERR_TEXT];
+
+	(void)ns;
+	(void)snprintf(text, sizeof(text), "Lease '%s' cannot be read: %s", name,
+		       diag->count ? diag->problems[0].text : "");
+	leases->has_problem = true;
+	leases->config.problem(text, leases->config.userdata);
+}
+
+static void on_remove(const char *ns, const char *name, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	(void)ns;
+	bl_lease_book_remove(leases->book, name, now_ms());
+}
+
+static bool saw(const char *name, void *userdata)
+{
+	const struct bl_leases *leases = userdata;
+
+	return bl_reflector_saw(leases->reflector, leases->config.ns, name);
+}
+
+static void on_complete(void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	bl_lease_book_complete(leases->book, saw, leases, now_ms());
+}
+
+static void on_flush(void *userdata)
+{
+	struct bl_leases *leases = userdata;
+
+	if (leases->watch)
+		bl_lease_book_hear(leases->book, now_ms());
+	settle(leases);
+}
+
+static void on_problem(const char *text, void *userdata)
+{
+	struct bl_leases *leases = userdata;
+	char words[BL_ERR_TEXT];
+
+	leases->watch_problem = text != NULL;
+	if (!text && !leases->has_problem)
+		leases->config.problem(NULL, leases->config.userdata);
+	if (!text)
 		return;
-	}
-	(void)sd_event_source_set_time(leases->timer, due * 1000);
-	(void)sd_event_source_set_enabled(leases->timer, SD_EVENT_ONESHOT);
+	(void)snprintf(words, sizeof(words), "Leases: %s", text);
+	leases->config.problem(words, leases->config.userdata);
+}
+
+static int make_reflector(struct bl_leases *leases)
+{
+	const struct bl_reflector_config config = {
+		.resource = {.kind = BL_KIND_LEASE,
+			     .ns = leases->config.ns,
+			     .label_selector = BL_LEASE_LABEL "=" BL_LEASE_LABEL_VALUE},
+		.ops = {.send = on_send,
+			.cancel = on_cancel,
+			.wake_at = on_wake_at,
+			.random = on_random,
+			.put = on_put,
+			.refuse = on_refuse,
+			.remove = on_remove,
+			.complete = on_complete,
+			.flush = on_flush,
+			.problem = on_problem},
+		.userdata = leases,
+	};
+
+	return bl_reflector_new(&config, &leases->reflector);
 }
 
 /* The set */
 
+static int make_timer(struct bl_leases *leases, sd_event_time_handler_t handler,
+		      sd_event_source **ret)
+{
+	int r = sd_event_add_time(leases->config.loop, ret, CLOCK_MONOTONIC, 0, 1000, handler,
+				  leases);
+
+	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
 int bl_leases_new(const struct bl_leases_config *config, struct bl_leases **ret)
 {
 	_cleanup_(bl_leases_free) struct bl_leases *leases = calloc(1, sizeof(*leases));
+	struct bl_lease_book_config book = {
+		.ns = config->ns,
+		.identity = config->identity,
+		.times = config->times,
+		.seed = (uint64_t)on_random(NULL) << 32 | on_random(NULL),
+	};
 	int r;
 
 	if (!leases)
 		return -ENOMEM;
 	leases->config = *config;
-	r = bl_map_new_borrowing(&leases->entries);
+	r = bl_lease_book_new(&book, &leases->book);
 	if (r >= 0)
-		r = sd_event_add_time(config->loop, &leases->timer, CLOCK_MONOTONIC, 0, 1000,
-				      on_timer, leases);
+		r = make_timer(leases, on_timer, &leases->timer);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(leases->timer, SD_EVENT_OFF);
+		r = make_timer(leases, on_watch_timer, &leases->watch_timer);
+	if (r >= 0)
+		r = make_reflector(leases);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(leases);
@@ -305,114 +460,70 @@ int bl_leases_new(const struct bl_leases_config *config, struct bl_leases **ret)
 
 struct bl_leases *bl_leases_free(struct bl_leases *leases)
 {
-	size_t cursor = 0;
-	void *value;
-
 	if (!leases)
 		return NULL;
-	(void)bl_kube_fetch_cancel(leases->look);
-	while (leases->entries && bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		struct entry *entry = value;
-
-		(void)bl_kube_fetch_cancel(entry->write);
-		free(entry);
-	}
-	(void)bl_map_free(leases->entries);
+	for (size_t i = 0; i < REQUESTS_MAX; i++)
+		(void)bl_kube_fetch_cancel(leases->requests[i].fetch);
+	(void)bl_kube_call_cancel(leases->watch);
+	bl_reflector_free(leases->reflector);
 	sd_event_source_disable_unref(leases->timer);
+	sd_event_source_disable_unref(leases->watch_timer);
+	(void)bl_lease_book_free(leases->book);
 	free(leases);
 	return NULL;
 }
 
-static struct entry *make_entry(struct bl_leases *leases, const char *name)
-{
-	struct entry *entry = calloc(1, sizeof(*entry));
-
-	if (!entry)
-		return NULL;
-	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);
-	entry->leases = leases;
-	entry->lease.name = entry->name;
-	entry->lease.ns = leases->config.ns;
-	entry->lease.identity = leases->config.identity;
-	entry->lease.times = leases->config.times;
-	if (bl_map_put_str(leases->entries, entry->name, entry, NULL) < 0) {
-		free(entry);
-		return NULL;
-	}
-	return entry;
-}
-
 int bl_leases_want(struct bl_leases *leases, const char *name, bool wanted)
 {
-	struct entry *entry = bl_map_get_str(leases->entries, name);
+	int r = bl_lease_book_want(leases->book, name, wanted, now_ms());
 
-	if (!entry && !wanted)
-		return 0;
-	if (!entry)
-		entry = make_entry(leases, name);
-	if (!entry)
-		return -ENOMEM;
-	entry->named = wanted;
-	if (entry->lease.wanted == wanted)
-		return 0;
-	entry->lease.wanted = wanted;
-	entry->lease.next_ms = 0;
-	schedule(leases);
-	return 0;
+	settle(leases);
+	return r;
 }
 
 void bl_leases_begin(struct bl_leases *leases)
 {
-	size_t cursor = 0;
-	void *value;
-
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value))
-		((struct entry *)value)->named = false;
+	bl_lease_book_begin(leases->book);
 }
 
 void bl_leases_end(struct bl_leases *leases)
 {
-	size_t cursor = 0;
-	void *value;
-
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value)) {
-		struct entry *entry = value;
-
-		if (!entry->named && entry->lease.wanted) {
-			entry->lease.wanted = false;
-			entry->lease.next_ms = 0;
-		}
-	}
-	drop_unwanted(leases);
-	schedule(leases);
+	bl_lease_book_end(leases->book);
+	if (leases->started)
+		settle(leases);
 }
 
-bool bl_leases_is_held(const struct bl_leases *leases, const char *name)
+enum bl_lease_standing bl_leases_standing(const struct bl_leases *leases, const char *name)
 {
-	const struct entry *entry = bl_map_get_str(leases->entries, name);
-
-	return entry && entry->lease.wanted && bl_lease_is_held(&entry->lease, now_ms(leases));
+	return bl_lease_book_standing(leases->book, name, now_ms());
 }
 
 const char *bl_leases_holder(const struct bl_leases *leases, const char *name)
 {
-	const struct entry *entry = bl_map_get_str(leases->entries, name);
-
-	return entry && entry->lease.exists && entry->lease.holder[0] ? entry->lease.holder : NULL;
-}
-
-bool bl_leases_is_fresh(const struct bl_leases *leases)
-{
-	return leases->told_ms &&
-	       now_ms(leases) < leases->told_ms + leases->config.times.duration_ms;
+	return bl_lease_book_holder(leases->book, name);
 }
 
 size_t bl_leases_held_count(const struct bl_leases *leases)
 {
-	size_t cursor = 0, count = 0;
-	void *value;
+	return bl_lease_book_held_count(leases->book, now_ms());
+}
 
-	while (bl_map_next(leases->entries, &cursor, NULL, NULL, &value))
-		count += ((struct entry *)value)->was_held;
-	return count;
+void bl_leases_sweep(struct bl_leases *leases, bool (*needed)(const char *name, void *userdata),
+		     void *userdata)
+{
+	bl_lease_book_sweep(leases->book, needed, userdata, now_ms());
+	settle(leases);
+}
+
+void bl_leases_leave(struct bl_leases *leases, void (*left)(void *userdata), void *userdata)
+{
+	leases->left = left;
+	leases->left_userdata = userdata;
+	bl_lease_book_leave(leases->book);
+	wake_at(leases->timer, 0);
+}
+
+struct bl_leases_info bl_leases_info(const struct bl_leases *leases)
+{
+	return leases->info;
 }

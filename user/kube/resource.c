@@ -29,8 +29,9 @@ void bl_kube_path(const struct bl_kube_resource *resource, struct bl_buf *ret)
 {
 	const struct bl_kind_info *info = bl_kind_info(resource->kind);
 
-	bl_buf_addf(ret, "/%s/%s/%s", strchr(info->api_version, '/') ? "apis" : "api",
-		    info->api_version, info->plural);
+	bl_buf_addf(ret, "/%s/%s%s%s/%s", strchr(info->api_version, '/') ? "apis" : "api",
+		    info->api_version, resource->ns ? "/namespaces/" : "",
+		    resource->ns ? resource->ns : "", info->plural);
 	if (resource->label_selector)
 		bl_kube_query(ret, "labelSelector", resource->label_selector);
 	if (resource->field_selector)

@@ -8,6 +8,7 @@
 
 struct bl_kube_resource { /* strings are borrowed */
 	enum bl_kind kind;
+	const char *ns;             /* NULL: of all */
 	const char *label_selector; /* NULL: all */
 	const char *field_selector; /* NULL: all */
 };

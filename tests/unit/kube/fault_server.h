@@ -16,6 +16,9 @@ enum {
 
 /* Fails the test when it cannot be had. */
 struct fault_server *fault_server_start(unsigned int flags);
+/* The same for tools/lib/api_server.py, which holds objects and speaks plain HTTP/1.1. Its commands
+ * are others; it has no folder. */
+struct fault_server *api_server_start(void);
 void fault_server_stop(struct fault_server *server);
 
 /* One command, as JSON without its quotes: 'do' stands for "do". What it returned, to be put by the
