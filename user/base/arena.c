@@ -11,32 +11,33 @@
 #define LARGEST_BLOCK 65536u
 #define AFTER_SIZED 64u /* what a sized arena did not count is small: one text, or a few */
 #define ALIGNMENT 8u
+#define BLOCK_MAX (UINT32_MAX / 2)
 
 /* Structs are taken from the front, texts, which need no alignment, from the back. */
 struct block {
 	struct block *next;
-	size_t size;  /* of `bytes` */
-	size_t front; /* taken, always aligned */
-	size_t back;
+	uint32_t size;  /* of `bytes` */
+	uint32_t front; /* taken, always aligned */
+	uint32_t back;
+	uint32_t next_size; /* of the block that comes after, unless more is asked for */
 	alignas(ALIGNMENT) char bytes[];
 };
 
 /* The first block is in one piece with the arena: of most arenas it is the only one. */
 struct bl_arena {
 	struct block *blocks; /* newest first */
-	size_t next_size;     /* of the block that is added next, unless more is asked for */
 	struct block first;   /* last, for the bytes behind it */
 };
 
-static struct bl_arena *new_arena(size_t size, size_t next_size)
+static struct bl_arena *new_arena(size_t size, uint32_t next_size)
 {
-	struct bl_arena *arena = size < SIZE_MAX / 2 ? calloc(1, sizeof(*arena) + size) : NULL;
+	struct bl_arena *arena = size <= BLOCK_MAX ? calloc(1, sizeof(*arena) + size) : NULL;
 
 	if (!arena)
 		return NULL;
-	arena->first.size = size;
+	arena->first.size = (uint32_t)size;
+	arena->first.next_size = next_size;
 	arena->blocks = &arena->first;
-	arena->next_size = next_size;
 	return arena;
 }
 
@@ -81,9 +82,10 @@ struct bl_arena *bl_arena_free(struct bl_arena *arena)
 	return NULL;
 }
 
-static struct block *add_block(struct bl_arena *arena, size_t least)
+static struct block *add_block(struct bl_arena *arena, uint32_t least)
 {
-	size_t size = arena->next_size < least ? least : arena->next_size;
+	uint32_t next_size = arena->blocks->next_size;
+	uint32_t size = next_size < least ? least : next_size;
 	struct block *block;
 
 	block = calloc(1, sizeof(*block) + size);
@@ -92,7 +94,7 @@ static struct block *add_block(struct bl_arena *arena, size_t least)
 	block->size = size;
 	block->next = arena->blocks;
 	arena->blocks = block;
-	arena->next_size = size < LARGEST_BLOCK / 2 ? size * 2 : LARGEST_BLOCK;
+	block->next_size = size < LARGEST_BLOCK / 2 ? size * 2 : LARGEST_BLOCK;
 	return block;
 }
 
@@ -135,20 +137,23 @@ static struct block *find_room(struct bl_arena *arena, size_t size)
 {
 	struct block *block = arena->blocks;
 
-	if (size > SIZE_MAX / 2)
+	if (size > BLOCK_MAX)
 		return NULL;
-	return block->size - block->front - block->back >= size ? block : add_block(arena, size);
+	return block->size - block->front - block->back >= size ? block
+								: add_block(arena, (uint32_t)size);
 }
 
 void *bl_arena_alloc(struct bl_arena *arena, size_t size)
 {
 	size_t aligned = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	struct block *block = aligned >= size ? find_room(arena, aligned) : NULL;
+	char *bytes;
 
 	if (!block)
 		return NULL;
-	block->front += aligned;
-	return block->bytes + block->front - aligned;
+	bytes = block->bytes + block->front;
+	block->front += (uint32_t)aligned;
+	return bytes;
 }
 
 char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len)
@@ -158,7 +163,7 @@ char *bl_arena_strndup(struct bl_arena *arena, const char *text, size_t len)
 
 	if (!block)
 		return NULL;
-	block->back += len + 1;
+	block->back += (uint32_t)len + 1;
 	copy = block->bytes + block->size - block->back;
 	memcpy(copy, text, len);
 	copy[len] = '\0';

@@ -133,7 +133,7 @@ int bl_plan_grow(void **array, uint32_t *capacity, uint32_t needed, size_t size)
 	if (needed <= *capacity)
 		return 0;
 	while (larger < needed)
-		larger += larger / 4;
+		larger += larger / 16 + 64;
 	grown = reallocarray(*array, larger, size);
 	if (!grown)
 		return -ENOMEM;

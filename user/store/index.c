@@ -7,24 +7,18 @@
 #include <string.h>
 
 #define FIRST_CAPACITY 16u
-#define FIRST_MANY 4u
-
-static struct bl_object **set_objects(struct bl_index_set *set)
-{
-	return set->capacity > 0 ? set->many : &set->one;
-}
 
 void bl_index_done(struct bl_index *index)
 {
 	for (size_t i = 0; i < index->capacity; i++)
-		if (index->sets[i].capacity > 0)
+		if (index->sets[i].count > 1)
 			free(index->sets[i].many);
 	free(index->sets);
 	*index = (struct bl_index){0};
 }
 
 /* The set of this hash, or the free place where it belongs. There is always a free one. */
-static struct bl_index_set *find_set(const struct bl_index *index, uint64_t hash)
+static struct bl_index_set *find_set(const struct bl_index *index, uint32_t hash)
 {
 	size_t mask = index->capacity - 1;
 
@@ -54,20 +48,20 @@ static int grow(struct bl_index *index)
 	return 0;
 }
 
-static int widen(struct bl_index_set *set)
+/* Capacity is the next power of two, so it need not be kept. */
+static int add_one_more(struct bl_index_set *set, struct bl_object *object)
 {
-	uint32_t capacity = set->capacity ? set->capacity * 2 : FIRST_MANY;
-	struct bl_object **many;
+	struct bl_object **many = set->count > 1 ? set->many : NULL;
 
-	if (set->count < (set->capacity ? set->capacity : 1))
-		return 0;
-	many = reallocarray(set->capacity ? set->many : NULL, capacity, sizeof(*many));
-	if (!many)
-		return -ENOMEM;
-	if (set->capacity == 0)
+	if ((set->count & (set->count - 1)) == 0) {
+		many = reallocarray(many, 2 * (size_t)set->count, sizeof(struct bl_object *));
+		if (!many)
+			return -ENOMEM;
+	}
+	if (set->count == 1)
 		many[0] = set->one;
+	many[set->count++] = object;
 	set->many = many;
-	set->capacity = capacity;
 	return 0;
 }
 
@@ -79,15 +73,11 @@ int bl_index_add(struct bl_index *index, uint64_t hash, struct bl_object *object
 	r = grow(index);
 	if (r < 0)
 		return r;
-	set = find_set(index, hash);
-	if (set->count == 0) {
-		*set = (struct bl_index_set){.hash = hash};
-		index->count++;
-	}
-	r = widen(set);
-	if (r < 0)
-		return r; /* only a set that was there can fail */
-	set_objects(set)[set->count++] = object;
+	set = find_set(index, (uint32_t)hash);
+	if (set->count > 0)
+		return add_one_more(set, object);
+	*set = (struct bl_index_set){.one = object, .hash = (uint32_t)hash, .count = 1};
+	index->count++;
 	return 0;
 }
 
@@ -97,8 +87,6 @@ static void free_set(struct bl_index *index, struct bl_index_set *set)
 	size_t mask = index->capacity - 1;
 	size_t hole = (size_t)(set - index->sets);
 
-	if (set->capacity > 0)
-		free(set->many);
 	for (size_t i = (hole + 1) & mask; index->sets[i].count > 0; i = (i + 1) & mask) {
 		size_t home = index->sets[i].hash & mask;
 
@@ -119,8 +107,8 @@ static struct bl_object **find_object(const struct bl_index *index, uint64_t has
 
 	if (index->capacity == 0)
 		return NULL;
-	set = find_set(index, hash);
-	objects = set_objects(set);
+	set = find_set(index, (uint32_t)hash);
+	objects = bl_index_objects(set);
 	/* From the end: what came last leaves first more often than not. */
 	for (uint32_t i = set->count; i > 0; i--) {
 		if (objects[i - 1] == object) {
@@ -138,7 +126,13 @@ void bl_index_remove(struct bl_index *index, uint64_t hash, const struct bl_obje
 
 	if (!place)
 		return;
-	*place = set_objects(set)[set->count - 1];
+	*place = bl_index_objects(set)[set->count - 1];
+	if (set->count == 2) {
+		struct bl_object **many = set->many;
+
+		set->one = many[0];
+		free(many);
+	}
 	if (--set->count == 0)
 		free_set(index, set);
 }
@@ -160,8 +154,8 @@ size_t bl_index_get(const struct bl_index *index, uint64_t hash,
 
 	if (index->capacity == 0)
 		return 0;
-	set = find_set(index, hash);
-	*ret_objects = set_objects(set);
+	set = find_set(index, (uint32_t)hash);
+	*ret_objects = bl_index_objects(set);
 	return set->count;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * From 64-bit hashes to sets of objects, in few bytes: 24 a hash, and 8 an object where several
- * share one. The key itself is not kept, so a set may hold strangers whose key has the same hash:
+ * From hashes to sets of objects, in few bytes: 16 a hash, and 8 an object where several share
+ * one. The key itself is not kept, so a set may hold strangers whose key has the same hash:
  * whoever reads a set looks at its objects again. Objects are borrowed.
  */
 #ifndef STORE_INDEX_H
@@ -14,14 +14,18 @@
 struct bl_object;
 
 struct bl_index_set {
-	uint64_t hash;
 	union {
-		struct bl_object *one;   /* capacity 0 */
-		struct bl_object **many; /* owned */
+		struct bl_object *one;   /* count 1 */
+		struct bl_object **many; /* owned; room for the next power of two */
 	};
+	uint32_t hash;  /* its lower half */
 	uint32_t count; /* 0: free */
-	uint32_t capacity;
 };
+
+static inline struct bl_object **bl_index_objects(struct bl_index_set *set)
+{
+	return set->count > 1 ? set->many : &set->one;
+}
 
 struct bl_index {
 	struct bl_index_set *sets;

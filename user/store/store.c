@@ -46,7 +46,7 @@ static void release_objects(struct bl_index *index)
 {
 	for (size_t i = 0; i < index->capacity; i++) {
 		struct bl_index_set *set = &index->sets[i];
-		struct bl_object **objects = set->capacity > 0 ? set->many : &set->one;
+		struct bl_object **objects = bl_index_objects(set);
 
 		for (uint32_t k = 0; k < set->count; k++)
 			(void)bl_object_unref(objects[k]);
@@ -411,8 +411,7 @@ int bl_store_list(const struct bl_store *store, enum bl_kind kind, const char *n
 	for (size_t i = 0; i < index->capacity && r == 0; i++) {
 		struct bl_index_set *set = &index->sets[i];
 
-		r = collect(&collection, set->capacity > 0 ? set->many : &set->one, set->count,
-			    is_in_namespace, ns);
+		r = collect(&collection, bl_index_objects(set), set->count, is_in_namespace, ns);
 	}
 	return deliver(&collection, r, ret_items, ret_count);
 }
