@@ -10,6 +10,7 @@
 #include "model/codec.h"
 #include "model/decode.h"
 #include "model/pod.h"
+#include "model/service.h"
 
 const char bl_default_namespace[] = "default";
 
@@ -71,7 +72,7 @@ static size_t size_of_additions(const struct bl_object *object)
 {
 	size_t size = object->meta.uid ? 0 : BL_UID_TEXT;
 
-	if (object->kind == BL_KIND_SERVICE)
+	if (object->kind == BL_KIND_SERVICE && !bl_service_of(object)->spec.cluster_ip)
 		size += 2 * sizeof(char *) + sizeof("255.255.255.255");
 	if (object->kind == BL_KIND_POD && !bl_pod_of(object)->status.container_statuses.count)
 		size += bl_pod_of(object)->spec.containers.count *
@@ -85,11 +86,13 @@ static bool checks_kept(unsigned int flags)
 }
 
 /* Decodes again, now that the size is known, into an arena with nothing to spare. */
-static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t size,
-		       unsigned int flags, const struct bl_report *report, struct bl_object **ret)
+static int build_sized(struct bl_words *words, enum bl_kind kind, const struct bl_tree *tree,
+		       size_t size, unsigned int flags, const struct bl_report *report,
+		       struct bl_object **ret)
 {
 	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
-	struct bl_decoder decoder = {.lenient = true,
+	struct bl_decoder decoder = {.words = words,
+				     .lenient = true,
 				     .keeps_managed = flags & BL_DECODE_MANAGED,
 				     .checks_kept = checks_kept(flags)};
 	struct bl_object *object = NULL;
@@ -109,15 +112,21 @@ static int build_sized(enum bl_kind kind, const struct bl_tree *tree, size_t siz
 	if (r < 0)
 		return r;
 	(void)TAKE_PTR(arena); /* the object has it */
+	if (words)
+		object->words = bl_word_page_ref(words->page);
 	*ret = object;
 	return 0;
 }
 
-int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct bl_tree *tree,
-		     unsigned int flags, struct bl_report *report, struct bl_object **ret)
+int bl_build_checked(const struct bl_workplace *place, enum bl_kind kind,
+		     const struct bl_tree *tree, unsigned int flags, struct bl_report *report,
+		     struct bl_object **ret)
 {
 	bool lenient = flags & BL_DECODE_LENIENT;
-	struct bl_decoder decoder = {.arena = scratch,
+	struct bl_words *words =
+		place->words && bl_words_begin(place->words) == 0 ? place->words : NULL;
+	struct bl_decoder decoder = {.arena = place->scratch,
+				     .words = words,
 				     .report = report,
 				     .lenient = lenient,
 				     .forgives_unknown = flags & BL_DECODE_WARN_UNKNOWN,
@@ -126,9 +135,11 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 	struct bl_object *object = NULL;
 	int r;
 
-	bl_arena_reset(scratch);
+	bl_arena_reset(place->scratch);
 	r = build(&decoder, kind, tree, &object);
 	bl_decoder_done(&decoder);
+	if (words)
+		words->learns = false;
 	if (r < 0)
 		return r;
 	/* A server has checked its objects itself, perhaps by newer rules. */
@@ -138,8 +149,9 @@ int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct b
 		bl_check_fail(report, "metadata.name", "the object has no name");
 	if (report->errors > 0)
 		return -EINVAL;
-	return build_sized(kind, tree, bl_arena_used(scratch) + size_of_additions(object), flags,
-			   report, ret);
+	return build_sized(words, kind, tree,
+			   bl_arena_used(place->scratch) + size_of_additions(object), flags, report,
+			   ret);
 }
 
 /* Kinds */
@@ -289,7 +301,8 @@ int bl_decode_json_tree(const char *file, struct json_object *json, unsigned int
 	r = bl_build_read_kind(&report, tree, &inherited, flags, &kind);
 	if (r < 0)
 		return r;
-	return bl_build_checked(scratch, kind, tree, flags, &report, ret);
+	return bl_build_checked(&(struct bl_workplace){.scratch = scratch}, kind, tree, flags,
+				&report, ret);
 }
 
 int bl_object_clone(const struct bl_object *object, struct bl_object **ret)
@@ -313,7 +326,7 @@ int bl_object_clone(const struct bl_object *object, struct bl_object **ret)
 	r = bl_tree_from_json(trees, json, &budget, &tree, NULL);
 	if (r < 0)
 		return r;
-	r = build_sized(object->kind, tree, 2 * bl_type_of(object->kind)->size,
+	r = build_sized(NULL, object->kind, tree, 2 * bl_type_of(object->kind)->size,
 			BL_DECODE_MANAGED | BL_DECODE_KEPT_AS_IT_IS, &report, &copy);
 	if (r < 0)
 		return r;

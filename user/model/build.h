@@ -5,6 +5,7 @@
 
 #include "model/object.h"
 #include "model/report.h"
+#include "model/words.h"
 
 /* What an item of a list is when it does not say it itself. */
 struct bl_inherited {
@@ -16,8 +17,15 @@ struct bl_inherited {
 int bl_build_read_kind(struct bl_report *report, const struct bl_tree *tree,
 		       const struct bl_inherited *inherited, unsigned int flags, enum bl_kind *ret);
 
-/* 0 and an object, -EINVAL when there were problems, -ENOMEM. `scratch` is for use meanwhile. */
-int bl_build_checked(struct bl_arena *scratch, enum bl_kind kind, const struct bl_tree *tree,
-		     unsigned int flags, struct bl_report *report, struct bl_object **ret);
+/* What building takes meanwhile, and leaves for the next. Both are borrowed. */
+struct bl_workplace {
+	struct bl_arena *scratch;
+	struct bl_words *words; /* shared with the objects before; NULL: none */
+};
+
+/* 0 and an object, -EINVAL when there were problems, -ENOMEM. */
+int bl_build_checked(const struct bl_workplace *place, enum bl_kind kind,
+		     const struct bl_tree *tree, unsigned int flags, struct bl_report *report,
+		     struct bl_object **ret);
 
 #endif

@@ -69,13 +69,15 @@ static bool decode_fields(struct bl_decoder *decoder, const struct bl_type *type
 static const char *share(struct bl_decoder *decoder, const char *text, size_t len)
 {
 	uint32_t hash = (uint32_t)len;
-	const char **recent;
+	const char **recent, *word;
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (uint8_t)text[i]) * 0x01000193u;
 	recent = &decoder->recent[(hash ^ hash >> 16) % ARRAY_SIZE(decoder->recent)];
-	if (!*recent || strncmp(*recent, text, len) != 0 || (*recent)[len] != '\0')
-		*recent = bl_arena_strndup(decoder->arena, text, len);
+	if (*recent && strncmp(*recent, text, len) == 0 && (*recent)[len] == '\0')
+		return *recent;
+	word = decoder->words ? bl_words_find(decoder->words, text, len) : NULL;
+	*recent = word ? word : bl_arena_strndup(decoder->arena, text, len);
 	return *recent;
 }
 
@@ -328,6 +330,7 @@ static bool take_endpoints(struct bl_decoder *decoder, const struct bl_field *fi
 			   const struct bl_tree *tree, const struct bl_path *path)
 {
 	struct bl_arena *arena = decoder->arena;
+	struct bl_words *words = decoder->words;
 	struct bl_any_list list = {0};
 	bool good;
 
@@ -335,11 +338,13 @@ static bool take_endpoints(struct bl_decoder *decoder, const struct bl_field *fi
 		return bl_decode_mismatch(decoder, path, tree, "a list");
 	if (!decoder->items && bl_arena_new(&decoder->items) < 0)
 		return out_of_memory(decoder);
-	/* Texts are shared within one arena only. */
+	/* Texts are shared within one arena only, and these are none of the object's. */
 	memset(decoder->recent, 0, sizeof(decoder->recent));
 	decoder->arena = decoder->items;
+	decoder->words = NULL;
 	good = decode_items(decoder, field, tree, path, &list);
 	decoder->arena = arena;
+	decoder->words = words;
 	memset(decoder->recent, 0, sizeof(decoder->recent));
 	if (decoder->failure == 0 &&
 	    bl_slice_endpoints_pack(list.items, list.count, arena, bl_field_at(field, base)) < 0)

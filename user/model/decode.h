@@ -5,6 +5,7 @@
 
 #include "model/report.h"
 #include "model/schema.h"
+#include "model/words.h"
 
 struct bl_decoder {
 	struct bl_arena *arena;
@@ -15,6 +16,7 @@ struct bl_decoder {
 	bool checks_kept;           /* what is only kept is checked, and unknown parts go */
 	const struct bl_kept *kept; /* grows */
 	const char *recent[64];     /* texts in the arena, by their hash */
+	struct bl_words *words;     /* of other objects; NULL: none */
 	int failure;                /* -ENOMEM */
 	struct bl_buf scratch;
 	struct bl_arena *items; /* of a list until it is packed */

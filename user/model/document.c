@@ -70,7 +70,8 @@ static int add_object(struct job *job, const struct bl_document *document, const
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = bl_build_checked(job->scratch, kind, tree, job->flags, &report, &object);
+		r = bl_build_checked(&(struct bl_workplace){.scratch = job->scratch}, kind, tree,
+				     job->flags, &report, &object);
 	if (r == -EINVAL) {
 		job->result = -EINVAL;
 		return 0;

@@ -10,6 +10,7 @@ struct bl_item_decoder {
 	enum bl_kind kind;
 	struct bl_arena *trees;
 	struct bl_arena *scratch;
+	struct bl_words words;
 };
 
 int bl_item_decoder_new(enum bl_kind kind, struct bl_item_decoder **ret)
@@ -32,6 +33,7 @@ struct bl_item_decoder *bl_item_decoder_free(struct bl_item_decoder *decoder)
 		return NULL;
 	bl_arena_free(decoder->trees);
 	bl_arena_free(decoder->scratch);
+	bl_words_done(&decoder->words);
 	free(decoder);
 	return NULL;
 }
@@ -43,6 +45,7 @@ int bl_item_decode(struct bl_item_decoder *decoder, struct json_object *json,
 	const struct bl_inherited inherited = {info->kind, info->api_version};
 	struct bl_tree_budget budget = {.depth = bl_limits_default.depth,
 					.nodes = bl_limits_default.nodes};
+	const struct bl_workplace place = {decoder->scratch, &decoder->words};
 	struct bl_report report = {.diag = diag, .root = ""};
 	const struct bl_tree *tree;
 	struct bl_err err = {0};
@@ -63,5 +66,5 @@ int bl_item_decode(struct bl_item_decoder *decoder, struct json_object *json,
 			      "expected kind '%s', got '%s'", info->kind, bl_kind_info(kind)->kind);
 		return -EINVAL;
 	}
-	return bl_build_checked(decoder->scratch, kind, tree, BL_DECODE_LENIENT, &report, ret);
+	return bl_build_checked(&place, kind, tree, BL_DECODE_LENIENT, &report, ret);
 }

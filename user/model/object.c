@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "model/pod.h"
+#include "model/words.h"
 
 struct bl_object *bl_object_ref(struct bl_object *object)
 {
@@ -20,8 +21,10 @@ struct bl_object *bl_object_unref(struct bl_object *object)
 	if (!object)
 		return NULL;
 	assert(object->refs > 0);
-	if (--object->refs == 0)
+	if (--object->refs == 0) {
+		(void)bl_word_page_unref(object->words);
 		bl_arena_free(object->arena);
+	}
 	return NULL;
 }
 

@@ -80,12 +80,14 @@ struct bl_meta {
 /* What decoding fills in: an object whose `ns` is this very text names no namespace itself. */
 extern const char bl_default_namespace[];
 
+struct bl_word_page;
 struct bl_kept; /* a field that is known but not used, kept as it was read (schema.h) */
 
 struct bl_object {
 	enum bl_kind kind;
 	unsigned int refs;
-	struct bl_arena *arena; /* owns all of it */
+	struct bl_arena *arena;     /* owns all of it, but for words */
+	struct bl_word_page *words; /* shared with other objects (words.h); NULL: none */
 	const struct bl_kept *kept;
 	struct bl_meta meta;
 	struct bl_pos origin; /* where it was read; file NULL: from the API */
