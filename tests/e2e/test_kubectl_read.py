@@ -130,14 +130,24 @@ def test_describe_shows_endpoints_ports_and_pods(kubectl):
     assert "NodePort" in service and "Events:" in service
     endpoints = kubectl("describe", "ep", "web").stdout
     assert ",".join(pods) in endpoints and "http" in endpoints
-    if kubectl.version >= (1, 21):  # older ones ask for a version of slices that is gone
-        slices = kubectl("describe", "endpointslice").stdout
-        assert all(address in slices for address in pods) and "TargetRef:  Pod/pod-1" in slices
+    slices = kubectl("describe", "endpointslice").stdout
+    assert all(address in slices for address in pods) and "TargetRef:  Pod/pod-1" in slices
     assert kubectl.node.web[0].addresses[0] in kubectl("describe", "pod", "pod-1").stdout
     node = kubectl("describe", "node", "node-1").stdout
     assert "pod-1" in node and kubectl.node.addresses[0] in node and "(0%)" in node
     assert row_of(kubectl, "nodes")[:2] == ["node-1", "Ready"]
     assert "Active" in kubectl("describe", "ns", "default").stdout
+
+
+def test_slices_are_read_in_the_words_of_an_old_kubectl(kubectl):
+    path = "/apis/discovery.k8s.io/v1beta1/namespaces/default/endpointslices"
+    listed = json.loads(kubectl("get", "--raw", path).stdout)
+    assert listed["apiVersion"] == "discovery.k8s.io/v1beta1"
+    endpoint = listed["items"][0]["endpoints"][0]
+    assert endpoint["topology"]["kubernetes.io/hostname"] == endpoint["nodeName"]
+    assert "zone" not in endpoint
+    assert "v1beta1" not in kubectl("api-versions").stdout
+    assert "takes GET" in kubectl.refused("delete", "--raw", path)
 
 
 def test_explain_tells_the_help_of_the_fields(kubectl):

@@ -8,6 +8,7 @@
 
 #include "agent/status_error.h"
 #include "api/event.h"
+#include "api/slice_beta.h"
 #include "model/codec.h"
 #include "model/schema.h"
 
@@ -160,7 +161,9 @@ static bool find_kind(const char *plural, const char *group_version, struct bl_r
 {
 	bool namespaced;
 
-	if (!kind_of(plural, group_version, &target->kind))
+	target->is_beta = !strcmp(group_version, BL_SLICE_BETA);
+	if (!kind_of(plural, target->is_beta ? "discovery.k8s.io/v1" : group_version,
+		     &target->kind))
 		return false;
 	if (target->is_status && !has_status(target->kind))
 		return false;
@@ -332,7 +335,9 @@ static bool serve_objects(struct bl_agent *agent, const struct bl_request *reque
 	}
 	if (!find_kind(plural, group_version, &target))
 		return false;
-	if (target.name[0])
+	if (target.is_beta && strcmp(request->method, "GET") != 0)
+		bl_rest_not_allowed(reply, "GET");
+	else if (target.name[0])
 		serve_object(agent, request, &target, reply);
 	else
 		serve_collection(agent, request, &target, reply);

@@ -27,6 +27,7 @@ struct bl_rest_target {
 	char ns[256];   /* "": all namespaces, or a kind without */
 	char name[256]; /* "": the collection */
 	bool is_status; /* its subresource `status` */
+	bool is_beta;   /* EndpointSlices in the words of v1beta1, which can only be read */
 };
 
 /* Answers of rest_read.c and rest_write.c. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/page.h"
+#include "api/slice_beta.h"
 #include "model/codec.h"
 
 /* A number of a query; false when it is none. */
@@ -72,12 +73,15 @@ int bl_rest_render(const struct bl_request *request, struct bl_reply *reply, str
 	return 0;
 }
 
-static struct bl_render render_of(enum bl_kind kind)
+static struct bl_render render_of(const struct bl_rest_target *target)
 {
+	const struct bl_kind_info *info = bl_kind_info(target->kind);
+
 	return (struct bl_render){
-		.kind = bl_kind_info(kind)->kind,
-		.api_version = bl_kind_info(kind)->api_version,
-		.columns = bl_columns_of(kind),
+		.kind = info->kind,
+		.api_version = target->is_beta ? BL_SLICE_BETA : info->api_version,
+		.columns = bl_columns_of(target->kind),
+		.form = target->is_beta ? bl_slice_beta : NULL,
 	};
 }
 
@@ -139,7 +143,7 @@ static void add_items(const struct bl_render *render, const struct bl_object *co
 void bl_rest_list(struct bl_agent *agent, const struct bl_request *request,
 		  const struct bl_rest_target *target, struct bl_reply *reply)
 {
-	struct bl_render render = render_of(target->kind);
+	struct bl_render render = render_of(target);
 	_cleanup_(bl_selector_free) struct bl_selector *selector = NULL;
 	_cleanup_free_ const struct bl_object **items = NULL;
 	_cleanup_(bl_buf_done) struct bl_buf token = {0};
@@ -211,7 +215,7 @@ void bl_rest_watch(struct bl_agent *agent, const struct bl_request *request,
 	struct bl_watch_request watch = {
 		.kind = target->kind,
 		.ns = target->ns[0] ? target->ns : NULL,
-		.render = render_of(target->kind),
+		.render = render_of(target),
 	};
 	uint64_t seconds = 0;
 
@@ -229,7 +233,7 @@ void bl_rest_get(struct bl_agent *agent, const struct bl_request *request,
 {
 	const struct bl_object *object = bl_store_find(
 		agent->store, target->kind, target->ns[0] ? target->ns : NULL, target->name);
-	struct bl_render render = render_of(target->kind);
+	struct bl_render render = render_of(target);
 	struct json_object *json = NULL;
 
 	if (bl_rest_render(request, reply, &render) < 0)
