@@ -147,6 +147,19 @@ def test_apply_adds_a_second_port_of_one_number(kube):
     assert sorted(ports(kube, "dns")) == [("tcp", "TCP", 53), ("udp", "UDP", 53)]
 
 
+def test_ports_of_one_number_go_together_unless_the_server_applies(kube):
+    """As at an API server (kubernetes/kubernetes#105610): a patch knows ports by their number."""
+    kube("apply", "-f", "-", text=DNS + TCP + UDP)
+    assert "spec.ports: Required value" in kube.fails("apply", "-f", "-", text=DNS + TCP)
+    assert len(ports(kube, "dns")) == 2
+    kube("replace", "-f", "-", text=DNS + TCP)
+    assert ports(kube, "dns") == [("tcp", "TCP", 53)]
+    kube("delete", "service", "dns")
+    kube("apply", "--server-side", "-f", "-", text=DNS + TCP + UDP)
+    kube("apply", "--server-side", "-f", "-", text=DNS + UDP)
+    assert ports(kube, "dns") == [("udp", "UDP", 53)]
+
+
 def test_three_kinds_of_patches(kube):
     kube("create", "-f", "-", text=WEB)
     kube("patch", "service", "web", "-p", '{"spec":{"ports":[{"name":"more","port":81}]}}')

@@ -152,24 +152,55 @@ static size_t find_item(struct bl_shape shape, struct json_object *list, struct 
 	return first;
 }
 
+static bool deletes(struct json_object *patch)
+{
+	const char *directive = directive_of(patch);
+
+	return directive && !strcmp(directive, "delete");
+}
+
+static int check_key(struct merging *merging, struct bl_shape shape, struct json_object *patch)
+{
+	const char *key = bl_shape_merge_key(shape);
+
+	if (json_object_is_type(patch, json_type_object) && key_of(patch, key))
+		return 0;
+	return bl_err_set(merging->err, -EINVAL,
+			  "an item of the list '%s' does not have its merge key '%s'",
+			  shape.field->name, key);
+}
+
+/* Of all items with the key, before anything is merged: an API server takes a Service's ports 53 of
+ * TCP and of UDP away together, and kubectl counts with it. */
+static int delete_items(struct merging *merging, struct bl_shape shape, struct json_object *list,
+			struct json_object *patch)
+{
+	const char *key = bl_shape_merge_key(shape);
+
+	for (size_t p = 0; p < json_object_array_length(patch); p++) {
+		struct json_object *item = json_object_array_get_idx(patch, p);
+		int r = check_key(merging, shape, item);
+
+		if (r < 0)
+			return r;
+		if (!deletes(item))
+			continue;
+		for (size_t i = json_object_array_length(list); i-- > 0;)
+			if (has_key(json_object_array_get_idx(list, i), key, key_of(item, key)))
+				(void)json_object_array_del_idx(list, i, 1);
+	}
+	return 0;
+}
+
 static int merge_item(struct merging *merging, struct bl_shape shape, struct json_object *list,
 		      struct json_object *patch, struct json_object *order)
 {
-	const char *key = bl_shape_merge_key(shape), *directive = directive_of(patch);
 	struct json_object *merged = NULL, *old = NULL;
 	size_t at;
 	int r;
 
-	if (!json_object_is_type(patch, json_type_object) || !key_of(patch, key))
-		return bl_err_set(merging->err, -EINVAL,
-				  "an item of the list '%s' does not have its merge key '%s'",
-				  shape.field->name, key);
-	if (directive && is_one_of(directive, "delete", NULL)) {
-		for (size_t i = json_object_array_length(list); i-- > 0;)
-			if (has_key(json_object_array_get_idx(list, i), key, key_of(patch, key)))
-				(void)json_object_array_del_idx(list, i, 1);
+	if (deletes(patch))
 		return 0;
-	}
 	at = find_item(shape, list, patch, order);
 	if (at != SIZE_MAX)
 		old = json_object_array_get_idx(list, at);
@@ -276,7 +307,11 @@ static int merge_list(struct merging *merging, struct bl_shape shape, struct jso
 	for (size_t i = 0; keeps && i < json_object_array_length(old); i++)
 		if (append(list, json_object_get(json_object_array_get_idx(old, i))) < 0)
 			return -ENOMEM;
+	if (key && key[0] && !replaces_list(patch))
+		r = delete_items(merging, shape, list, patch);
 	known = json_object_array_length(list);
+	if (r < 0)
+		return r;
 	if (!key || replaces_list(patch))
 		r = take_items(merging, shape, patch, list);
 	else if (!key[0])

@@ -66,6 +66,20 @@ static const struct row rows[] = {
 	 "'ports':[{'port':53,'protocol':'UDP','name':'u'}]}}",
 	 "{'spec':{'ports':[{'port':53,'protocol':'TCP'},"
 	 "{'port':53,'protocol':'UDP','name':'u'}]}}"},
+	{"a directive takes all ports of the number, as an API server does", BL_KIND_SERVICE,
+	 "{'spec':{'ports':[{'name':'t','port':53,'protocol':'TCP'},"
+	 "{'name':'w','port':80},{'name':'u','port':53,'protocol':'UDP'}]}}",
+	 "{'spec':{'$setElementOrder/ports':[{'port':53},{'port':80}],"
+	 "'ports':[{'$patch':'delete','name':'u','port':53,'protocol':'UDP'}]}}",
+	 "{'spec':{'ports':[{'name':'w','port':80}]}}"},
+	{"and leaves those that the patch itself brings, wherever it stands", BL_KIND_SERVICE,
+	 "{'spec':{'ports':[{'name':'t','port':53,'protocol':'TCP'},"
+	 "{'name':'u','port':53,'protocol':'UDP'}]}}",
+	 "{'spec':{'ports':[{'name':'t','port':53,'protocol':'TCP'},"
+	 "{'$patch':'delete','port':53}]}}",
+	 "{'spec':{'ports':[{'name':'t','port':53,'protocol':'TCP'}]}}"},
+	{"an item to be taken out needs its merge key", BL_KIND_SERVICE, PORTS,
+	 "{'spec':{'ports':[{'$patch':'delete','name':'a'}]}}", NULL},
 	{"a port's protocol can change", BL_KIND_SERVICE,
 	 "{'spec':{'ports':[{'port':53,'protocol':'TCP'}]}}",
 	 "{'spec':{'$setElementOrder/ports':[{'port':53}],"
