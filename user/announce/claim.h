@@ -2,7 +2,7 @@
 /*
  * Who answers for one address: this node, or another on the same link. Without anybody to ask, the
  * nodes agree on the link itself, as RFC 5227 has hosts find out whether an address is free: who
- * would have it asks three times, takes it when nobody says that he has it, and tells of it at
+ * would have it asks four times, takes it when nobody says that he has it, and tells of it at
  * every interval from then on. Who hears that steps back and waits until nothing was heard for
  * three intervals; an owner that gives it up asks for it once. Where two have it, or ask in the
  * same moment, the one of the lower order stays, which is drawn from address and MAC. An owner
@@ -15,14 +15,14 @@
 
 #include "announce/frame.h"
 
-#define BL_CLAIM_ASK_USEC (150 * 1000ull)
-#define BL_CLAIM_ASKS 3
+#define BL_CLAIM_ASK_USEC (250 * 1000ull)
+#define BL_CLAIM_ASKS 4                    /* a busy machine answers late */
 #define BL_CLAIM_SKEW_USEC (250 * 1000ull) /* at most; by the order, so that two differ */
 #define BL_CLAIM_INTERVAL_USEC (2 * 1000 * 1000ull)
 #define BL_CLAIM_BURST 5 /* times that a new owner tells in quick succession */
 #define BL_CLAIM_BURST_USEC (1100 * 1000ull)
 #define BL_CLAIM_DEFEND_USEC (100 * 1000ull) /* between two answers to another owner */
-#define BL_CLAIM_LEAVE_USEC (1000 * 1000ull) /* in which an owner that was restarted has asked */
+#define BL_CLAIM_LEAVE_USEC (750 * 1000ull)  /* in which an owner that was restarted has asked */
 #define BL_CLAIM_NEVER UINT64_MAX
 
 enum bl_claim_say { /* who decides, and what it says */

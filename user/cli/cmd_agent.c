@@ -202,9 +202,14 @@ static int read_cluster(const struct bl_args *args, struct bl_agent_config *conf
 	if (cluster->server && !cluster->kubeconfig && !cluster->in_cluster)
 		return bl_err_set(err, -EINVAL,
 				  "option '--api-server' needs '--kubeconfig' or '--in-cluster'");
+	if ((cluster->lease_ns || cluster->lease_duration_s) && !cluster->kubeconfig &&
+	    !cluster->in_cluster)
+		return bl_err_set(err, -EINVAL,
+				  "option '--lease-%s' needs '--kubeconfig' or '--in-cluster'",
+				  cluster->lease_ns ? "namespace" : "duration");
 	if (cluster->lease_ns && bl_check_dns_label(cluster->lease_ns))
-		return bl_err_set(err, -EINVAL, "option '--lease-namespace': '%s' %s",
-				  cluster->lease_ns, bl_check_dns_label(cluster->lease_ns));
+		return bl_err_set(err, -EINVAL, "option '--lease-namespace': %s, got '%s'",
+				  bl_check_dns_label(cluster->lease_ns), cluster->lease_ns);
 	return 0;
 }
 
