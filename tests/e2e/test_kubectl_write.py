@@ -323,6 +323,11 @@ def test_commands_about_other_kinds_answer_cleanly(kube):
     for words in [("scale", "deployment", "web", "--replicas=2"), ("autoscale", "rs", "x", "--max=2"),
                   ("rollout", "status", "deployment/web")]:
         assert "the server doesn't have a resource type" in kube.fails(*words)
+    for words in [("deployment", "d", "--image=x"), ("configmap", "c"), ("serviceaccount", "s")]:
+        error = kube.fails("create", *words)
+        assert f"there are no {words[0]}s at" in error and "services, endpointslices" in error
+    kube("apply", "-f", "-", text=WEB)
+    assert "beeline has no deployments" in kube.fails("scale", "service/web", "--replicas=2")
 
 
 def test_prune_deletes_what_is_no_longer_applied(kube, agent):

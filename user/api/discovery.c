@@ -21,6 +21,18 @@ static struct json_object *strings(const char *const *items, size_t count)
 	return list;
 }
 
+/* Namespaces are deleted one by one. */
+static struct json_object *verbs_of(const struct bl_api_resource *resource)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(all_verbs); i++)
+		if (strcmp(all_verbs[i], "deletecollection") != 0 ||
+		    strcmp(resource->kind, "Namespace") != 0)
+			bl_json_push(list, json_object_new_string(all_verbs[i]));
+	return list;
+}
+
 static struct json_object *document(const char *kind, const char *version)
 {
 	struct json_object *json = json_object_new_object();
@@ -33,7 +45,7 @@ static struct json_object *document(const char *kind, const char *version)
 /* What both forms say of a resource beside its name. */
 static void put_words(struct json_object *json, const struct bl_api_resource *resource)
 {
-	bl_json_set(json, "verbs", strings(all_verbs, ARRAY_SIZE(all_verbs)));
+	bl_json_set(json, "verbs", verbs_of(resource));
 	if (resource->short_name)
 		bl_json_set(json, "shortNames", strings(&resource->short_name, 1));
 	if (resource->category)
