@@ -91,7 +91,8 @@ struct bl_kube_client_info {
  * and plugins that fail show in the calls. */
 int bl_kube_client_new(sd_event *loop, const struct bl_kube_config *config,
 		       struct bl_kube_client **ret, struct bl_err *err);
-/* Cancels all calls. Accepts NULL, returns NULL. */
+/* Cancels all calls. Not from a callback of a call: the client is on the stack then. Accepts NULL,
+ * returns NULL. */
 struct bl_kube_client *bl_kube_client_free(struct bl_kube_client *client);
 BL_DEFINE_CLEANUP(struct bl_kube_client *, bl_kube_client_free);
 

@@ -13,6 +13,7 @@ struct bl_kube_fetch {
 	bl_kube_reply_fn *replied;
 	void *userdata;
 	struct bl_buf body;
+	bool replying; /* its end is under way */
 };
 
 const char *bl_kube_json_text(struct json_object *json, const char *path)
@@ -50,7 +51,7 @@ const char *bl_kube_time_format(uint64_t now_us, char text[static BL_KUBE_TIME_T
 
 struct bl_kube_fetch *bl_kube_fetch_cancel(struct bl_kube_fetch *fetch)
 {
-	if (!fetch)
+	if (!fetch || fetch->replying)
 		return NULL;
 	(void)bl_kube_call_cancel(fetch->call);
 	bl_buf_done(&fetch->body);
@@ -109,7 +110,9 @@ static void on_done(struct bl_kube_call *call, const struct bl_kube_outcome *out
 	}
 	write_words(outcome, body, words);
 	reply.body = body;
+	fetch->replying = true;
 	fetch->replied(&reply, fetch->userdata);
+	fetch->replying = false;
 	(void)json_object_put(body);
 	(void)bl_kube_fetch_cancel(fetch);
 }

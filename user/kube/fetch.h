@@ -29,7 +29,8 @@ static inline bool bl_kube_reply_is_good(const struct bl_kube_reply *reply)
 typedef void bl_kube_reply_fn(const struct bl_kube_reply *reply, void *userdata);
 
 /* Of the request, limits that are 0 get those above. NULL with words in `err`: it could not be
- * made. `replied` is called once, and the fetch is gone when it returns. */
+ * made. `replied` is called once, and the fetch is gone when it returns; it may cancel this fetch,
+ * which changes nothing then, and others, but it may not free the client. */
 struct bl_kube_fetch *bl_kube_fetch_start(struct bl_kube_client *client,
 					  const struct bl_kube_request *request,
 					  bl_kube_reply_fn *replied, void *userdata,

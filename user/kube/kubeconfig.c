@@ -89,8 +89,23 @@ static void read_exec_extension(const struct bl_kube_map *map, struct bl_kube_ex
 	}
 }
 
+#define URL_SHOWN 200
+
+/* As it is, but for a user and a password, which are nothing for a log. */
+static const char *without_password(const char *url, char ret[static URL_SHOWN])
+{
+	const char *start = strstr(url, "://"), *end;
+
+	start = start ? start + strlen("://") : url;
+	end = strrchr(start, '@');
+	(void)snprintf(ret, URL_SHOWN, "%.*s%s%s", (int)(end ? start - url : 0), url,
+		       end ? "***" : "", end ? end : url);
+	return ret;
+}
+
 static void read_cluster(const struct bl_kube_map *map, struct bl_kube_config *ret)
 {
+	char shown[URL_SHOWN];
 	const char *server = bl_kube_word(map, "server");
 	struct bl_err err = {0};
 
@@ -115,7 +130,7 @@ static void read_cluster(const struct bl_kube_map *map, struct bl_kube_config *r
 	    strncmp(ret->proxy_url, "socks5://", 9) != 0)
 		bl_kube_complain(map, BL_SEVERITY_ERROR, "proxy-url",
 				 "expected a URL of http, https or socks5, got '%s'",
-				 ret->proxy_url);
+				 without_password(ret->proxy_url, shown));
 	read_exec_extension(map, &ret->exec);
 }
 

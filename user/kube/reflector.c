@@ -346,6 +346,11 @@ static void ask(struct bl_reflector *reflector, enum bl_reflector_ask what, uint
 	if (what == BL_ASK_WATCH && !reflector->version)
 		what = BL_ASK_LIST;
 	if (what != BL_ASK_WATCH) {
+		if (!reflector->can_stream && !reflector->config.no_streaming_lists &&
+		    now >= reflector->stream_again_ms) {
+			reflector->can_stream = true;
+			reflector->cut_streams = 0;
+		}
 		what = reflector->can_stream ? BL_ASK_STREAM : BL_ASK_LIST;
 		bl_hashes_done(&reflector->seen);
 		(void)set_text(&reflector->more, NULL);

@@ -46,9 +46,16 @@ static bool is_list(const struct bl_reflector *reflector)
 	return reflector->ask != BL_ASK_WATCH;
 }
 
-static void stop_streaming(struct bl_reflector *reflector, struct bl_verdict *verdict)
+/* One silence of a busy server is no reason to do without for good, and servers are upgraded. */
+static void do_without_streams(struct bl_reflector *reflector)
 {
 	reflector->can_stream = false;
+	reflector->stream_again_ms = reflector->sent_ms + BL_STREAM_AGAIN_MS;
+}
+
+static void stop_streaming(struct bl_reflector *reflector, struct bl_verdict *verdict)
+{
+	do_without_streams(reflector);
 	verdict->next = BL_ASK_LIST;
 	verdict->at_once = true;
 	verdict->text[0] = '\0';
@@ -180,7 +187,7 @@ static void judge_transport(struct bl_reflector *reflector, const struct bl_kube
 	}
 	if (reflector->ask == BL_ASK_STREAM && reflector->http == 200 &&
 	    ++reflector->cut_streams >= STREAM_TRIES)
-		reflector->can_stream = false;
+		do_without_streams(reflector);
 	say(reflector, verdict, "%s",
 	    outcome->text && outcome->text[0] ? outcome->text : "the connection has ended");
 }

@@ -24,6 +24,8 @@ enum bl_reflector_fault {
 	BL_FAULT_MEMORY,
 };
 
+#define BL_STREAM_AGAIN_MS 3600000u
+
 struct bl_reflector {
 	struct bl_reflector_config config;
 	struct bl_splitter *splitter;
@@ -31,9 +33,10 @@ struct bl_reflector {
 	struct bl_reflector_info info; /* `version` and `problem` are filled in when asked */
 	char *version;                 /* owned; NULL: from the beginning */
 	char problem[1024];
-	bool fresh;      /* the next list must not be an old one */
-	bool can_stream; /* until the server says no */
-	bool unpaged;    /* a token for the next page had expired */
+	bool fresh;               /* the next list must not be an old one */
+	bool can_stream;          /* until the server says no */
+	uint64_t stream_again_ms; /* when it is asked again all the same */
+	bool unpaged;             /* a token for the next page had expired */
 	unsigned int cut_streams;
 	unsigned int stale; /* times in a row that a version was too old */
 	uint64_t wake_ms;

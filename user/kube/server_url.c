@@ -35,12 +35,13 @@ int bl_kube_config_set_server(struct bl_kube_config *config, const char *server,
 	size_t len = strlen(server);
 	int r = 0;
 
-	if (!url || curl_url_set(url, CURLUPART_URL, server, 0) != CURLUE_OK ||
-	    (!has_scheme(url, "https") && !has_scheme(url, "http")))
+	/* A password is nothing for a log, whatever else is wrong. */
+	if (strchr(server, '@'))
+		r = bl_err_set(err, -EINVAL, "a user or password in the URL is not supported");
+	else if (!url || curl_url_set(url, CURLUPART_URL, server, 0) != CURLUE_OK ||
+		 (!has_scheme(url, "https") && !has_scheme(url, "http")))
 		r = bl_err_set(err, -EINVAL,
 			       "expected a URL such as https://10.0.0.1:6443, got '%s'", server);
-	else if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
-		r = bl_err_set(err, -EINVAL, "a user or password in the URL is not supported");
 	else if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
 		r = bl_err_set(err, -EINVAL, "expected a URL without a query, got '%s'", server);
 	curl_url_cleanup(url);

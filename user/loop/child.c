@@ -67,6 +67,21 @@ struct bl_child *bl_child_cancel(struct bl_child *child)
 	return NULL;
 }
 
+/* Bytes of the character of UTF-8 that starts here and can be seen; 0: none does. C1 controls speak
+ * to terminals, and a log with broken characters is shown as bytes. */
+static size_t visible(const char *at, size_t left)
+{
+	unsigned char first = (unsigned char)*at;
+	size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	if (first < ' ' || first == 0x7f || first > 0xf4 || len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)at[i] & 0xc0) != 0x80)
+			return 0;
+	return first == 0xc2 && (unsigned char)at[1] < 0xa0 ? 0 : len;
+}
+
 /* The last line of standard error that says anything. */
 static void write_complaint(const struct bl_child *child, char line[static COMPLAINT_MAX + 1])
 {
@@ -77,10 +92,14 @@ static void write_complaint(const struct bl_child *child, char line[static COMPL
 	start = end;
 	while (start && child->tail[start - 1] != '\n')
 		start--;
-	for (size_t i = start; i < end; i++) {
-		unsigned char c = (unsigned char)child->tail[i];
+	for (size_t i = start; i < end;) {
+		size_t len = visible(&child->tail[i], end - i);
 
-		line[i - start] = c < ' ' || c == 0x7f ? '?' : (char)c;
+		if (len)
+			memcpy(&line[i - start], &child->tail[i], len);
+		else
+			line[i - start] = '?';
+		i += len ? len : 1;
 	}
 	line[end - start] = '\0';
 }

@@ -467,6 +467,10 @@ Test(kube_auth, a_plugin_that_fails_is_described)
 	} rows[] = {
 		{"#!/bin/sh\necho first >&2; echo 'not logged in' >&2; exit 3\n",
 		 "ended with status 3: not logged in"},
+		/* What a terminal would obey, and what is no UTF-8, is not for a log. */
+		{"#!/bin/sh\nprintf '\\033[2J\\302\\233gr\\303\\274n \\303 "
+		 "\\377\\n' >&2; exit 1\n",
+		 "ended with status 1: ?[2J??gr\303\274n ? ?"},
 		{"#!/bin/sh\nkill -9 $$\n", "killed by signal 9"},
 		{"#!/bin/sh\necho hello\n", "printed no JSON object"},
 		{"#!/bin/sh\n", "printed no JSON object"},

@@ -155,6 +155,14 @@ Test(kubeconfig, what_is_wrong_is_said_with_its_place)
 		{"clusters:\n- name: prod\n  cluster:\n    server: https://a\n"
 		 "    proxy-url: ftp://a\n",
 		 13, 16, "expected a URL of http, https or socks5, got 'ftp://a'"},
+		{"clusters:\n- name: prod\n  cluster:\n    server: https://a\n"
+		 "    proxy-url: ftp://me:secret@proxy:3128\n",
+		 13, 16, "expected a URL of http, https or socks5, got 'ftp://***@proxy:3128'"},
+		{"clusters:\n- name: prod\n  cluster:\n    server: https://a\n"
+		 "    proxy-url: me:se@cret@proxy\n",
+		 13, 16, "expected a URL of http, https or socks5, got '***@proxy'"},
+		{"clusters:\n- name: prod\n  cluster:\n    server: ftp://me:secret@a\n", 12, 13,
+		 "a user or password in the URL is not supported"},
 		{CLUSTER, 6, 34, "there is no user 'node'; there are: none"},
 		{USER("username: u, password: p"), 10, 39,
 		 "user 'node': field 'username': a user name and password are not supported"},

@@ -234,6 +234,30 @@ Test(reflector, a_streamed_list_is_complete_at_its_bookmark_and_goes_on_as_the_w
 	reflect_close(&reflect);
 }
 
+Test(reflector, a_server_that_did_not_stream_is_asked_again_after_an_hour)
+{
+	struct reflect reflect;
+
+	reflect_open(&reflect, BL_KIND_SERVICE, true);
+	reflect_play(&reflect, "errors/422-sendInitialEvents-without-match.http");
+	cr_assert(reflect_asked(&reflect, "limit=500"), "%s", reflect.path);
+	reflect.now_ms += 3500000;
+	bl_reflector_relist(reflect.reflector, reflect.now_ms);
+	cr_assert(reflect_asked(&reflect, "limit=500"), "too early: %s", reflect.path);
+	reflect.now_ms += 3600000;
+	bl_reflector_relist(reflect.reflector, reflect.now_ms);
+	cr_assert(reflect_asked(&reflect, "sendInitialEvents=true"), "%s", reflect.path);
+	cr_assert(bl_reflector_info(reflect.reflector).streams_lists);
+	reflect_close(&reflect);
+
+	/* What was told never to ask does not. */
+	reflect_open(&reflect, BL_KIND_SERVICE, false);
+	reflect.now_ms += 7200000;
+	bl_reflector_relist(reflect.reflector, reflect.now_ms);
+	cr_assert(!reflect_asked(&reflect, "sendInitialEvents"), "%s", reflect.path);
+	reflect_close(&reflect);
+}
+
 Test(reflector, servers_without_streamed_lists_are_asked_for_a_plain_one)
 {
 	struct reflect reflect;
