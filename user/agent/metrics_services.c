@@ -9,14 +9,14 @@
 #define NO_LOCAL "beeline_services_without_local_endpoints"
 
 struct port_stats {
-	const struct bl_service_entry *entry;
+	struct bl_service_entry entry;
 	struct bl_service_stats stats;
 };
 
 static int by_name(const void *a, const void *b)
 {
-	const struct bl_service_entry *x = ((const struct port_stats *)a)->entry;
-	const struct bl_service_entry *y = ((const struct port_stats *)b)->entry;
+	const struct bl_service_entry *x = &((const struct port_stats *)a)->entry;
+	const struct bl_service_entry *y = &((const struct port_stats *)b)->entry;
 	int order = strcmp(x->ns, y->ns);
 
 	if (order == 0)
@@ -49,7 +49,7 @@ static void add_counter(struct bl_buf *buf, const char *name, const char *help,
 {
 	bl_buf_addf(buf, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
 	for (size_t i = 0; i < count; i++) {
-		const struct bl_service_entry *entry = ports[i].entry;
+		const struct bl_service_entry *entry = &ports[i].entry;
 
 		/* Names of objects need no escapes. */
 		bl_buf_addf(
@@ -74,8 +74,7 @@ static void add_ports(const struct bl_agent *agent, struct bl_buf *buf)
 		return;
 	}
 	for (uint32_t id = 1; id < limit && count < used; id++) {
-		ports[count].entry = bl_plan_service(agent->plan, id);
-		if (ports[count].entry &&
+		if (bl_plan_service(agent->plan, id, &ports[count].entry) &&
 		    bl_datapath_read_service_stats(agent->datapath, id, &ports[count].stats) == 0)
 			count++;
 	}

@@ -9,7 +9,7 @@
 
 struct entry {
 	uint32_t id;
-	const struct bl_service_entry *service;
+	struct bl_service_entry service;
 };
 
 struct owned_backend {
@@ -33,8 +33,8 @@ static bool wanted(const struct bl_service_entry *service, const char *ns, const
 
 static int by_service(const void *a, const void *b)
 {
-	const struct bl_service_entry *x = ((const struct entry *)a)->service;
-	const struct bl_service_entry *y = ((const struct entry *)b)->service;
+	const struct bl_service_entry *x = &((const struct entry *)a)->service;
+	const struct bl_service_entry *y = &((const struct entry *)b)->service;
 	int r = strcmp(x->ns, y->ns);
 
 	if (!r)
@@ -64,10 +64,12 @@ static bool collect(const struct bl_agent *agent, const char *ns, const char *na
 	if (!rows->entries || !rows->backends)
 		return false;
 	for (uint32_t id = 1; id < limits.services && rows->count < counts.services; id++) {
-		const struct bl_service_entry *service = bl_plan_service(agent->plan, id);
+		struct entry *entry = &rows->entries[rows->count];
 
-		if (service && wanted(service, ns, name))
-			rows->entries[rows->count++] = (struct entry){id, service};
+		entry->id = id;
+		if (bl_plan_service(agent->plan, id, &entry->service) &&
+		    wanted(&entry->service, ns, name))
+			rows->count++;
 	}
 	/* Those that are gone may still have connections, and stand among the others. */
 	for (uint32_t id = 1; id < counts.backend_end; id++) {
@@ -157,8 +159,8 @@ static void add_backends(struct bl_agent *agent, const struct rows *rows, const 
 static struct json_object *backends_json(struct bl_agent *agent, const struct rows *rows,
 					 const struct entry *entries, size_t count)
 {
-	const struct bl_object *object = bl_store_find(
-		agent->store, BL_KIND_SERVICE, entries->service->ns, entries->service->name);
+	const struct bl_object *object = bl_store_find(agent->store, BL_KIND_SERVICE,
+						       entries->service.ns, entries->service.name);
 	_cleanup_(bl_endpoint_view_free) struct bl_endpoint_view *view = NULL;
 	struct json_object *list = json_object_new_array();
 
@@ -173,7 +175,7 @@ static struct json_object *backends_json(struct bl_agent *agent, const struct ro
 static struct json_object *port_json(struct bl_agent *agent, const struct rows *rows,
 				     const struct entry *entries, size_t count, bool backends)
 {
-	const struct bl_service_entry *service = entries->service;
+	const struct bl_service_entry *service = &entries->service;
 	struct json_object *json = json_object_new_object();
 	struct bl_service_stats stats = {0};
 

@@ -55,10 +55,11 @@ static const char *protocol_name(uint8_t protocol)
 
 static void add_service(struct json_object *json, const struct bl_agent *agent, uint32_t id)
 {
-	const struct bl_service_entry *entry = bl_plan_service(agent->plan, id);
+	struct bl_service_entry entry;
+	bool found = bl_plan_service(agent->plan, id, &entry);
 
-	json_object_object_add(json, "namespace", entry ? json_object_new_string(entry->ns) : NULL);
-	json_object_object_add(json, "service", entry ? json_object_new_string(entry->name) : NULL);
+	json_object_object_add(json, "namespace", found ? json_object_new_string(entry.ns) : NULL);
+	json_object_object_add(json, "service", found ? json_object_new_string(entry.name) : NULL);
 }
 
 /* The backend's, while its id has not gone to another one. */
@@ -164,9 +165,9 @@ static struct json_object *shares_json(const struct bl_agent *agent,
 	return list;
 }
 
-static struct json_object *table_json(const struct bl_agent *agent, uint32_t service_id)
+static struct json_object *table_json(const struct bl_agent *agent, uint32_t service_id,
+				      const struct bl_service_entry *entry)
 {
-	const struct bl_service_entry *entry = bl_plan_service(agent->plan, service_id);
 	struct bl_plan_table table = bl_plan_maglev(agent->plan, service_id);
 	struct json_object *json = json_object_new_object();
 
@@ -201,10 +202,11 @@ void bl_own_maglev(struct bl_agent *agent, const struct bl_request *request, str
 	}
 	list = json_object_new_array();
 	for (uint32_t id = 1; id < limit; id++) {
-		const struct bl_service_entry *entry = bl_plan_service(agent->plan, id);
+		struct bl_service_entry entry;
 
-		if (entry && !strcmp(entry->ns, ns) && !strcmp(entry->name, name))
-			json_object_array_add(list, table_json(agent, id));
+		if (bl_plan_service(agent->plan, id, &entry) && !strcmp(entry.ns, ns) &&
+		    !strcmp(entry.name, name))
+			json_object_array_add(list, table_json(agent, id, &entry));
 	}
 	bl_rest_json(reply, 200, list);
 }

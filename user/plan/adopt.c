@@ -39,7 +39,8 @@ static bool is_name(const char text[static BL_NAME_MAX])
 
 static bool is_good_service(const struct bl_service_entry *entry)
 {
-	return entry->in_use && is_name(entry->ns) && is_name(entry->name) && entry->port != 0;
+	return entry->in_use && is_name(entry->ns) && !strchr(entry->ns, '/') &&
+	       is_name(entry->name) && entry->port != 0;
 }
 
 static bool is_good_frontend(const struct bl_adoption *adoption, const struct bl_frontend_row *row)
@@ -106,7 +107,8 @@ static int add_port(struct bl_adoption *adoption, uint32_t service_id, uint8_t f
 
 		if (!fresh)
 			return -ENOMEM;
-		r = bl_map_put_str(plan->records, name, fresh, NULL);
+		fresh->name = strdup(name);
+		r = fresh->name ? bl_map_put_str(plan->records, fresh->name, fresh, NULL) : -ENOMEM;
 		if (r < 0)
 			return r;
 		record = TAKE_PTR(fresh);
@@ -117,7 +119,10 @@ static int add_port(struct bl_adoption *adoption, uint32_t service_id, uint8_t f
 	record->ports = ports;
 	ports[record->port_count++] =
 		(struct bl_port_record){.service_id = service_id, .family = family};
-	plan->services[service_id] = *entry;
+	plan->services[service_id] = (struct bl_plan_service){
+		.record = record, .port = entry->port, .protocol = entry->protocol};
+	memcpy(plan->services[service_id].port_name, entry->port_name,
+	       sizeof(entry->port_name) - 1);
 	adoption->families[service_id] = family;
 	adoption->records[service_id] = record;
 	return 0;

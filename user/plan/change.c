@@ -126,8 +126,10 @@ int bl_plan_remove_unclaimed(struct bl_plan *plan, struct bl_delta *delta)
 	if (count > 1)
 		qsort(ids, count, sizeof(*ids), compare_ids);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		const struct bl_service_entry entry = plan->services[ids[i]];
+		struct bl_service_entry entry;
 
+		if (!bl_plan_service(plan, ids[i], &entry))
+			continue;
 		r = bl_plan_remove(plan, entry.ns, entry.name, delta);
 	}
 	return r;

@@ -115,6 +115,8 @@ static void set_services(struct bl_service_change *change)
 		const struct bl_port_change *port = &change->ports[i];
 		uint32_t id = port->new->service_id;
 		struct bl_service_entry *entry = port->entry;
+		struct bl_plan_service *service = &change->plan->services[id];
+		struct bl_service_entry before;
 
 		copy_name(entry->ns, sizeof(entry->ns), change->resolved->ns);
 		copy_name(entry->name, sizeof(entry->name), change->resolved->name);
@@ -122,9 +124,15 @@ static void set_services(struct bl_service_change *change)
 		entry->port = htons(port->from->port);
 		entry->protocol = port->from->protocol;
 		entry->in_use = 1;
-		if (memcmp(&change->plan->services[id], entry, sizeof(*entry)) == 0)
+		if (bl_plan_service(change->plan, id, &before) &&
+		    memcmp(&before, entry, sizeof(before)) == 0)
 			continue;
-		change->plan->services[id] = *entry;
+		*service = (struct bl_plan_service){
+			.record = change->old ? change->old : change->new,
+			.port = entry->port,
+			.protocol = entry->protocol,
+		};
+		memcpy(service->port_name, entry->port_name, sizeof(service->port_name));
 		bl_delta_add(change->delta, BL_OP_SET_SERVICE, id, 1)->service = entry;
 	}
 }

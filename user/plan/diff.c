@@ -123,18 +123,18 @@ static int compare_services(struct bl_comparison *comparison, bool in_use)
 	uint32_t end = comparison->plan->service_ids.next;
 
 	for (uint32_t id = 0; id < actual->service_count || id < end; id++) {
-		const struct bl_service_entry *wanted =
-			id > 0 && id < end ? &comparison->plan->services[id] : &nobody;
+		struct bl_service_entry wanted = nobody;
 		const struct bl_service_entry *is =
 			id < actual->service_count ? &actual->services[id] : &nobody;
 		struct bl_op *op;
 
-		if ((wanted->in_use != 0) != in_use || memcmp(wanted, is, sizeof(*is)) == 0)
+		(void)bl_plan_service(comparison->plan, id, &wanted);
+		if ((wanted.in_use != 0) != in_use || memcmp(&wanted, is, sizeof(*is)) == 0)
 			continue;
 		op = bl_diff_add(comparison, BL_OP_SET_SERVICE, id, 1);
 		if (!op)
 			return -ENOMEM;
-		op->service = bl_diff_copy(comparison, wanted, sizeof(*wanted));
+		op->service = bl_diff_copy(comparison, &wanted, sizeof(wanted));
 		if (!op->service)
 			return -ENOMEM;
 	}

@@ -107,13 +107,10 @@ void bl_plan_set_snat_pool(struct bl_plan *plan, uint16_t first, uint16_t last)
 
 static const struct bl_port_record *find_port(const struct bl_plan *plan, uint32_t service_id)
 {
-	const struct bl_service_entry *entry = bl_plan_service(plan, service_id);
-	const struct bl_record *record;
-	char name[BL_RECORD_NAME];
+	const struct bl_record *record = service_id < plan->service_ids.next && plan->services
+						 ? plan->services[service_id].record
+						 : NULL;
 
-	if (!entry || !bl_record_name(entry->ns, entry->name, name))
-		return NULL;
-	record = bl_map_get_str(plan->records, name);
 	for (uint32_t i = 0; record && i < record->port_count; i++)
 		if (record->ports[i].service_id == service_id)
 			return &record->ports[i];

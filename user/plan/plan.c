@@ -33,7 +33,7 @@ int bl_plan_new(const struct bl_plan_limits *limits, struct bl_plan **ret)
 	bl_ranges_init(&plan->ranges, limits->slots);
 	bl_ranges_init(&plan->tables, limits->maglev);
 	plan->port_users = calloc(2 * (size_t)BL_PACKET_PORT_BITS, sizeof(*plan->port_users));
-	r = plan->port_users ? bl_map_new(&plan->records) : -ENOMEM;
+	r = plan->port_users ? bl_map_new_borrowing(&plan->records) : -ENOMEM;
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(plan);
@@ -51,6 +51,7 @@ struct bl_record *bl_record_free(struct bl_record *record)
 	free(record->ports);
 	free(record->frontends);
 	free(record->port_bits);
+	free(record->name);
 	free(record);
 	return NULL;
 }
@@ -226,12 +227,25 @@ struct bl_plan_counts bl_plan_counts(const struct bl_plan *plan)
 	};
 }
 
-const struct bl_service_entry *bl_plan_service(const struct bl_plan *plan, uint32_t service_id)
+bool bl_plan_service(const struct bl_plan *plan, uint32_t service_id, struct bl_service_entry *ret)
 {
+	const struct bl_plan_service *service;
+	struct bl_service_entry entry = {.in_use = 1};
+	const char *slash;
+
 	if (service_id >= plan->service_ids.next || !plan->services ||
-	    !plan->services[service_id].in_use)
-		return NULL;
-	return &plan->services[service_id];
+	    !plan->services[service_id].record)
+		return false;
+	service = &plan->services[service_id];
+	slash = strchr(service->record->name, '/');
+	(void)snprintf(entry.ns, sizeof(entry.ns), "%.*s", (int)(slash - service->record->name),
+		       service->record->name);
+	(void)snprintf(entry.name, sizeof(entry.name), "%s", slash + 1);
+	memcpy(entry.port_name, service->port_name, sizeof(entry.port_name));
+	entry.port = service->port;
+	entry.protocol = service->protocol;
+	*ret = entry;
+	return true;
 }
 
 const struct bl_backend *bl_plan_backend(const struct bl_plan *plan, uint32_t backend_id)

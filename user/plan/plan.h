@@ -167,8 +167,8 @@ struct bl_plan_counts {
 };
 struct bl_plan_counts bl_plan_counts(const struct bl_plan *plan);
 
-/* Service id -> entry, and the ids of a Service's ports, for counters. NULL: none. */
-const struct bl_service_entry *bl_plan_service(const struct bl_plan *plan, uint32_t service_id);
+/* What the maps hold for an id. False, NULL: nothing. */
+bool bl_plan_service(const struct bl_plan *plan, uint32_t service_id, struct bl_service_entry *ret);
 const struct bl_backend *bl_plan_backend(const struct bl_plan *plan, uint32_t backend_id);
 
 /* The Maglev table of a Service port for clients from outside; count 0: it has none. Borrowed until

@@ -14,10 +14,10 @@ static struct bl_port_record *find_old_port(const struct bl_service_change *chan
 {
 	for (uint32_t i = 0; change->old && i < change->old->port_count; i++) {
 		struct bl_port_record *record = &change->old->ports[i];
-		const struct bl_service_entry *entry = &change->plan->services[record->service_id];
+		const struct bl_plan_service *service = &change->plan->services[record->service_id];
 
-		if (record->family == port->family && entry->protocol == port->protocol &&
-		    entry->port == htons(port->port))
+		if (record->family == port->family && service->protocol == port->protocol &&
+		    service->port == htons(port->port))
 			return record;
 	}
 	return NULL;
@@ -39,6 +39,11 @@ static int begin_ports(struct bl_service_change *change)
 	if (!change->new || !change->ports)
 		return -ENOMEM;
 	change->new->claimed = true;
+	if (!change->old) {
+		change->new->name = strdup(change->name);
+		if (!change->new->name)
+			return -ENOMEM;
+	}
 	change->new->ports = new_array(resolved->port_count, sizeof(*change->new->ports));
 	if (!change->new->ports)
 		return -ENOMEM;
@@ -112,33 +117,29 @@ struct bl_table_row *bl_change_find_row(struct bl_plan *plan, const struct bl_fr
 }
 
 /* Whose frontend is it already, if not this Service's? */
-static const struct bl_service_entry *find_other_owner(const struct bl_service_change *change,
-						       const struct bl_frontend_id *id)
+static const struct bl_record *find_other_owner(const struct bl_service_change *change,
+						const struct bl_frontend_id *id)
 {
 	const struct bl_table_row *row = bl_change_find_row(change->plan, id);
-	const struct bl_service_entry *entry;
+	const struct bl_record *record;
 
 	if (!row)
 		return NULL;
-	entry = &change->plan->services[row->frontend.value.service_id];
-	if (strcmp(entry->ns, change->resolved->ns) == 0 &&
-	    strcmp(entry->name, change->resolved->name) == 0)
-		return NULL;
-	return entry;
+	record = change->plan->services[row->frontend.value.service_id].record;
+	return record == change->old ? NULL : record;
 }
 
 static int refuse_frontend(struct bl_service_change *change,
-			   const struct bl_frontend_change *frontend,
-			   const struct bl_service_entry *owner)
+			   const struct bl_frontend_change *frontend, const char *owner)
 {
 	char address[BL_ADDR_TEXT];
 
 	return bl_err_set(change->err, -EEXIST,
-			  "frontend '%s' port %u/%s of service '%s' belongs to service '%s/%s' "
+			  "frontend '%s' port %u/%s of service '%s' belongs to service '%s' "
 			  "already; give one of them another address or port",
 			  bl_addr_format(&frontend->from->address, address), frontend->from->port,
 			  frontend->id.key.protocol == IPPROTO_UDP ? "udp" : "tcp", change->name,
-			  owner->ns, owner->name);
+			  owner);
 }
 
 /* A Service that was adopted and that nobody has brought again yields to one that is there. */
@@ -146,20 +147,15 @@ static int check_owners(struct bl_service_change *change)
 {
 	for (size_t i = 0; i < change->frontend_count; i++) {
 		const struct bl_frontend_change *frontend = &change->frontends[i];
-		const struct bl_service_entry *owner = find_other_owner(change, &frontend->id);
-		const struct bl_record *record;
-		char name[BL_RECORD_NAME];
-		struct bl_service_entry entry;
+		const struct bl_record *owner = find_other_owner(change, &frontend->id);
+		struct bl_service_entry entry = {0};
 		int r;
 
 		if (!owner)
 			continue;
-		if (!bl_record_name(owner->ns, owner->name, name))
-			return -EINVAL;
-		record = bl_map_get_str(change->plan->records, name);
-		if (!record || record->claimed)
-			return refuse_frontend(change, frontend, owner);
-		entry = *owner;
+		if (owner->claimed)
+			return refuse_frontend(change, frontend, owner->name);
+		(void)bl_plan_service(change->plan, owner->ports[0].service_id, &entry);
 		r = bl_plan_remove(change->plan, entry.ns, entry.name, change->delta);
 		if (r < 0)
 			return r;

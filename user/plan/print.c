@@ -191,9 +191,12 @@ void bl_plan_print(const struct bl_plan *plan, FILE *out)
 	for (uint32_t id = 1; id < plan->backend_ids.next; id++)
 		if (plan->backends[id].state != BL_BACKEND_FREE)
 			print_backend(out, id, &plan->backends[id]);
-	for (uint32_t id = 1; id < plan->service_ids.next; id++)
-		if (plan->services[id].in_use)
-			print_service(out, id, &plan->services[id]);
+	for (uint32_t id = 1; id < plan->service_ids.next; id++) {
+		struct bl_service_entry entry;
+
+		if (bl_plan_service(plan, id, &entry))
+			print_service(out, id, &entry);
+	}
 	for (uint32_t i = 0; i < BL_ADDR_FILTER_WORDS; i++)
 		if (plan->filter[i].frontend || plan->filter[i].virtual_address)
 			print_filter(out, i, &plan->filter[i]);

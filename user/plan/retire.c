@@ -150,13 +150,14 @@ static void clear_services(struct bl_service_change *change)
 
 		if (bl_change_find_new_port(change, id))
 			continue;
-		plan->services[id] = nobody;
+		plan->services[id] = (struct bl_plan_service){0};
 		bl_delta_add(change->delta, BL_OP_SET_SERVICE, id, 1)->service = &nobody;
 		bl_ids_release(&plan->service_ids, id);
 	}
 }
 
-/* The new record takes the place of the old one, which is kept in `new` to be freed. */
+/* What the new record holds goes into the old one, which others point to, and the other way round
+ * to be freed. */
 static void keep_record(struct bl_service_change *change)
 {
 	struct bl_record swap;
@@ -167,6 +168,7 @@ static void keep_record(struct bl_service_change *change)
 	}
 	swap = *change->old;
 	*change->old = *change->new;
+	change->old->name = TAKE_PTR(swap.name);
 	*change->new = swap;
 	if (change->old->port_count == 0)
 		(void)bl_record_free(bl_map_remove_str(change->plan->records, change->name));

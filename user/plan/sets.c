@@ -132,7 +132,7 @@ int bl_change_take_ranges(struct bl_service_change *change)
 		r = bl_change_take_tables(change);
 	/* The last step that can fail: the place in the table of records. */
 	if (r == 0 && !change->old)
-		r = bl_map_put_str(plan->records, change->name, change->new, NULL);
+		r = bl_map_put_str(plan->records, change->new->name, change->new, NULL);
 	if (r < 0) {
 		give_back_ranges(change);
 		bl_change_give_back_tables(change);

@@ -40,6 +40,7 @@ struct bl_port_record {
 };
 
 struct bl_record {
+	char *name;                       /* owned; "namespace/name", the key among the records */
 	bool claimed;                     /* false: adopted, and not put since */
 	struct bl_port_record *ports;     /* owned */
 	struct bl_frontend_id *frontends; /* owned; sorted */
@@ -47,6 +48,14 @@ struct bl_record {
 	uint32_t frontend_count;
 	uint32_t *port_bits; /* owned; sorted, each once: its bits in packet_ports */
 	uint32_t port_bit_count;
+};
+
+/* What `services` holds for an id, without the names that its record has. */
+struct bl_plan_service {
+	const struct bl_record *record; /* NULL: the id is free */
+	char port_name[sizeof(((struct bl_service_entry *)0)->port_name)];
+	__be16 port;
+	uint8_t protocol;
 };
 
 struct bl_plan {
@@ -59,7 +68,7 @@ struct bl_plan {
 	struct bl_ranges tables; /* runs in maglev */
 	/* Whole maps as far as they were ever used: index = id. */
 	struct bl_backend *backends;
-	struct bl_service_entry *services;
+	struct bl_plan_service *services;
 	struct bl_slot *slots;
 	uint32_t backend_capacity;
 	uint32_t service_capacity;
@@ -76,7 +85,7 @@ struct bl_plan {
 	 * much, never too little. */
 	uint8_t frontend_bits[BL_FILTER_BITS];
 	uint8_t virtual_bits[BL_FILTER_BITS];
-	struct bl_map *records; /* "namespace/name" -> struct bl_record */
+	struct bl_map *records; /* by name */
 	char **zones;           /* number - 1 -> name */
 	size_t zone_count;
 };
