@@ -112,9 +112,10 @@ static int put_devices(struct bl_announcing *announcing, struct bl_err *err)
 static int sync_all(struct bl_announcing *announcing, struct bl_err *err)
 {
 	_cleanup_free_ const struct bl_object **items = NULL;
-	bool in_use = !announcing->left && is_in_use(announcing);
 	size_t count = 0;
 	int first = put_devices(announcing, err);
+	bool in_use = !announcing->left && is_in_use(announcing) &&
+		      bl_announcer_has_link(announcing->announcer);
 	int r = bl_store_list(announcing->config.store, BL_KIND_SERVICE, NULL, &items, &count);
 
 	if (r < 0)

@@ -285,6 +285,11 @@ int bl_announcer_set_devices(struct bl_announcer *announcer, const uint32_t *ifi
 	return first;
 }
 
+bool bl_announcer_has_link(const struct bl_announcer *announcer)
+{
+	return announcer->link_count > 0;
+}
+
 void bl_announcer_begin(struct bl_announcer *announcer)
 {
 	size_t cursor = 0;

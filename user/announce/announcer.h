@@ -38,6 +38,9 @@ BL_DEFINE_CLEANUP(struct bl_announcer *, bl_announcer_free);
 int bl_announcer_set_devices(struct bl_announcer *announcer, const uint32_t *ifindexes,
 			     size_t count, struct bl_err *err);
 
+/* Is any of them up, so that this node can be heard? */
+bool bl_announcer_has_link(const struct bl_announcer *announcer);
+
 /* All addresses: begin, put each, end; what was not put is given up. `wanted`: this node could
  * serve it. */
 void bl_announcer_begin(struct bl_announcer *announcer);

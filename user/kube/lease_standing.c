@@ -6,6 +6,7 @@
 
 #define FORGOTTEN_MS 3600000 /* a heartbeat that was silent for so long */
 #define SWEEP_MS 60000
+#define UNWANTED_MS 3000 /* before a claim is deleted that was found to be ours */
 
 /* Who has what */
 
@@ -127,6 +128,9 @@ static bool scan_claim(struct bl_lease_book *book, struct bl_lease_claim *claim,
 	claim->possession = judge(book, &claim->record);
 	if (claim->possession == BL_NOBODYS && before != BL_NOBODYS)
 		claim->record.next_ms = now_ms + bl_lease_book_skew(book, claim->record.name);
+	/* Of an earlier life of this agent, which has hardly begun: it is wanted soon, or not. */
+	if (claim->possession == BL_OURS && before != BL_OURS && !claim->wanted)
+		claim->record.next_ms = now_ms + UNWANTED_MS;
 	if (claim->wanted && standing != claim->told) {
 		claim->told = standing;
 		book->changed = true;

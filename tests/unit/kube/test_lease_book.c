@@ -173,6 +173,33 @@ Test(lease_book, an_agent_that_starts_again_goes_on_with_its_own_without_writing
 	lease_server_close(server);
 }
 
+Test(lease_book, an_agent_that_starts_again_has_time_to_say_what_it_wants)
+{
+	struct lease_server *server = lease_server_open();
+	struct lease_agent a, again;
+	uint64_t now = 1000, since;
+
+	agent_begin(&a, server, "node-a", now);
+	agent_want(&a, "pool", true);
+	agent_want(&a, "one", true);
+	agent_want(&a, "old", true);
+	for (; now < 3000; now += 50)
+		agent_turn(&a, now);
+	agent_begin_seeded(&again, server, "node-a", 99, now);
+	agent_want(&again, "pool", true);
+	for (since = now; now < since + 1500; now += 50)
+		agent_turn(&again, now);
+	cr_expect_str_eq(lease_holder(server, "one"), "node-a");
+	agent_want(&again, "one", true);
+	for (since = now; now < since + 3000; now += 50)
+		agent_turn(&again, now);
+	cr_expect(agent_has(&again, "one", now));
+	cr_expect_null(lease_find(server, "old")->object, "nobody wants it any more");
+	agent_end(&a);
+	agent_end(&again);
+	lease_server_close(server);
+}
+
 Test(lease_book, what_was_left_is_not_taken_for_ones_own_after_a_restart)
 {
 	struct lease_server *server = lease_server_open();
