@@ -31,16 +31,20 @@ def announced(node):
 class Cluster:
     """Nodes with an agent each that follow the API server in the first of them."""
 
-    def __init__(self, lab, count, *agent, lease_namespace="kube-system", start=True):
+    def __init__(self, lab, count, *agent, lease_namespace="kube-system", start=True,
+                 device="eth0"):
         self.lab = lab
         self.lease_namespace = lease_namespace
         self.nodes = [lab.add_node() for _ in range(count)]
         lab.neighbour = lab.add_client("neighbour")
         for node in self.nodes:
             node.pod = node.add_pod(f"pod-{node.index}", labels=WEB, publish=False)
+            if device != "eth0":  # the server is reached by eth0
+                lab.add_uplink(node, device, (f"192.168.77.{50 + node.index}",
+                                              f"fd00:77::{50 + node.index}"))
         address = self.nodes[0].addresses[0]
         self.server = cluster.ApiServer(self.nodes[0], "--address", address)
-        self.options = ("--device", "eth0", *agent)
+        self.options = ("--device", device, *agent)
         for node in self.nodes:
             self.server.put_node(node.name)
         self.follow = {node: ("--kubeconfig", self.server.kubeconfig_of(node, address))
@@ -197,6 +201,21 @@ def test_policy_local_is_answered_where_its_endpoints_are(pooled, lab):
               status={"loadBalancer": {"ingress": [{"ip": address}]}})
     assert found.wait_for_owner(address, among=[first]) is first
     assert resolve(lab.neighbour, address) == [mac(first)] * 4
+
+
+def test_a_node_that_lost_its_link_leaves_its_addresses_to_others(lab):
+    found = Cluster(lab, 2, *POOL, device="eth1")
+    found.put("one")
+    address = found.wait_for_address("one")
+    owner = found.wait_for_owner(address)
+    (other,) = (node for node in found.nodes if node is not owner)
+    owner.run("ip", "link", "set", "eth1", "down")
+    found.wait_for_owner(address, among=[other])
+    assert found.holder("beeline-lb.default.one") == other.name
+    # Back again, it leaves the address where it is.
+    owner.run("ip", "link", "set", "eth1", "up")
+    time.sleep(2)
+    assert found.owners(address) == [other]
 
 
 def test_services_of_others_are_left_alone(pooled):

@@ -174,8 +174,12 @@ void agent_turn(struct lease_agent *agent, uint64_t now)
 			answer(agent, &outbox.items[k]);
 			(void)json_object_put(outbox.items[k].body);
 		}
-		if (!outbox.count)
-			return;
+		agent->lists += bl_lease_book_needs_list(agent->book, now);
+		if (outbox.count)
+			continue;
+		/* A timer that is due at once would never let the agent rest. */
+		cr_assert_gt(bl_lease_book_due(agent->book, now), now);
+		return;
 	}
 }
 

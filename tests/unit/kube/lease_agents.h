@@ -35,7 +35,8 @@ struct lease_agent {
 	enum lease_weather weather;
 	bool deaf; /* its watch brings nothing */
 	bool dead;
-	size_t heard; /* of the history */
+	unsigned int lists; /* that it asked for, besides the first */
+	size_t heard;       /* of the history */
 	uint64_t now;
 };
 
