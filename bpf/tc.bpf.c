@@ -6,6 +6,8 @@
 
 #include "forward.h"
 
+#define BL_VLAN_ID 0x0fff /* of a tag; the rest is priority */
+
 char _license[] SEC("license") = "GPL";
 
 SEC("tc")
@@ -13,8 +15,9 @@ int bl_tc_ingress(struct __sk_buff *ctx)
 {
 	struct bl_packet packet = {.verdict = BL_PASS};
 
-	/* A frame of a VLAN comes by again, on the VLAN's own device. */
-	if (ctx->vlan_present)
+	/* A frame of a VLAN comes by again, on the VLAN's own device; one with a priority alone, in
+	 * the tag of VLAN 0, does not. */
+	if (ctx->vlan_present && (ctx->vlan_tci & BL_VLAN_ID || bpf_skb_vlan_pop(ctx)))
 		return BL_PASS;
 	bl_count_packet(bl_ingress(ctx, &packet));
 	return packet.verdict;

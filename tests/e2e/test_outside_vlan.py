@@ -2,8 +2,8 @@
 """Frames with a VLAN's tag, from a raw socket: what they are answered, and in which VLAN.
 
 A tag of VLAN 0 has a priority alone, and the kernel takes it for no VLAN: such frames reach pods. For
-others it would need a device of that VLAN, which takes a module that many test machines lack; what
-the XDP program answers by itself is seen without."""
+others it takes a device of that VLAN (test_outside_vlan_devices.py); what the XDP program answers by
+itself is seen without."""
 
 import pytest
 
@@ -120,3 +120,18 @@ def test_frames_of_a_vlan_without_a_device_reach_no_pod(segment, node, family):
     put_node_port(segment)
     wait_for(segment.client, node.addresses[family], ["first"])
     assert tagged(segment, node, UDP_NODE_PORT, "udp", 5, family) == "nothing"
+
+
+@FAMILIES
+def test_frames_with_a_priority_alone_reach_pods_in_mode_tc(outside_nodes, lab, family):
+    """There the tag stands beside the packet."""
+    (node,) = outside_nodes(1, "--xdp-mode", "tc")
+    lab.tagger = lab.add_client("tagger")
+    output = node.output("ip", "-o", "link", "show", "eth0").split()
+    node.mac = output[output.index("link/ether") + 1]
+    pod = node.add_pod("web", labels=WEB)
+    put_node_port(lab)
+    wait_for(lab.client, node.addresses[family], ["web"])
+    assert tagged(lab, node, NODE_PORT, "tcp", 0, family) == f"tcp no vlan {SYN_ACK}"
+    answer = tagged(lab, node, UDP_NODE_PORT, "udp", 0, family)
+    assert answer == f"udp no vlan {pod.name} question"

@@ -68,6 +68,23 @@ class CountGuest(unittest.TestCase):
         self.assertEqual(run_tests.passing_programs(output), {"/a/test_one": 5})
 
 
+class CountPytest(unittest.TestCase):
+    def check(self, status, line, passed, failed):
+        self.assertEqual(run_tests.count_pytest(status, f"...F\r\n{line}\r\n"), (passed, failed))
+
+    def test_the_last_line(self):
+        self.check(0, "22 passed, 2 skipped in 480.11s (0:08:00)", 22, 0)
+        self.check(0, "===== 22 passed, 2 skipped in 480.11s (0:08:00) =====", 22, 0)
+        self.check(1, "1 failed, 20 passed, 2 skipped, 3 errors in 9.00s", 20, 4)
+        self.check(1, "1 passed, 1 error in 9.00s", 1, 1)
+
+    def test_what_ran_nothing_or_ended_badly_is_a_failure(self):
+        self.check(0, "24 skipped in 1.00s", 0, 1)
+        self.check(0, "", 0, 1)
+        self.check(1, "no tests ran in 0.01s", 0, 1)
+        self.check(137, "22 passed in 3.00s", 22, 1)
+
+
 class Postponed(unittest.TestCase):
     def run_board(self, again):
         self.board = board.Board()

@@ -3,10 +3,15 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/if_vlan.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "datapath/device.h"
 #include "datapath/kernel.h"
@@ -42,12 +47,32 @@ static int read_addresses(const char *name, struct bl_uplink *ret)
 	return 0;
 }
 
+/* Of a VLAN device: whose frames it has, and by which tag. Nothing for others. */
+static void read_vlan(const char *name, struct bl_uplink *ret)
+{
+	struct vlan_ioctl_args vlan = {.cmd = GET_VLAN_VID_CMD};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint16_t id;
+
+	(void)snprintf(vlan.device1, sizeof(vlan.device1), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCGIFVLAN, &vlan) < 0)
+		return;
+	id = (uint16_t)vlan.u.VID;
+	vlan.cmd = GET_VLAN_REALDEV_NAME_CMD;
+	if (ioctl(fd, SIOCGIFVLAN, &vlan) < 0)
+		return;
+	ret->vlan_parent = if_nametoindex(vlan.u.device2);
+	ret->vlan_id = id;
+}
+
 static int write_uplink(const struct bl_kernel *kernel, uint32_t ifindex, const char *name,
 			uint32_t flags, struct bl_err *err)
 {
 	struct bl_uplink uplink = {.flags = flags};
 	int r = read_addresses(name, &uplink);
 
+	if (r == 0 && name)
+		read_vlan(name, &uplink);
 	if (r == 0)
 		r = bpf_map_update_elem(kernel->maps.fds[BL_MAP_ID_UPLINKS], &ifindex, &uplink,
 					BPF_ANY);
