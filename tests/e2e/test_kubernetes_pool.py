@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -124,6 +125,34 @@ class Cluster:
         return self.server.stats()["counts"].get("PUT leases", 0)
 
 
+# Prints the sender of every ARP message on the link that says it has ADDRESS.
+LISTEN = """
+import signal, socket, sys
+target = socket.inet_aton(sys.argv[1])
+sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+sock.bind(("eth0", 0x0806))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print("listening", flush=True)
+while True:
+    frame = sock.recv(2048)
+    if frame[28:32] == target:
+        print(":".join(f"{byte:02x}" for byte in frame[22:28]), flush=True)
+"""
+
+
+class Recorder:
+    """Who says on the link that he has an address."""
+
+    def __init__(self, client, address):
+        self.child = client.start("/usr/bin/python3", "-I", "-c", LISTEN, address,
+                                  stdout=subprocess.PIPE, text=True)
+        assert self.child.stdout.readline() == "listening\n"
+
+    def stop(self):
+        self.child.terminate()
+        return self.child.communicate(timeout=20)[0].split()
+
+
 @pytest.fixture
 def pooled(lab):
     return lambda count, *agent: Cluster(lab, count, *POOL, *agent)
@@ -216,6 +245,27 @@ def test_a_node_that_lost_its_link_leaves_its_addresses_to_others(lab):
     owner.run("ip", "link", "set", "eth1", "up")
     time.sleep(2)
     assert found.owners(address) == [other]
+
+
+def test_an_agent_that_was_not_run_for_a_while_says_nothing_of_what_it_lost(lab):
+    """What was asked meanwhile waits in its sockets; answers to that would lead astray."""
+    found = Cluster(lab, 2, *POOL, "--lease-duration", "5")
+    found.put("one")
+    address = found.wait_for_address("one")
+    owner = found.wait_for_owner(address)
+    (other,) = (node for node in found.nodes if node is not owner)
+    owner.agent.child.send_signal(signal.SIGSTOP)
+    try:
+        system.wait_until(lambda: announced(other)[address]["state"] == "here", 40, 0.1,
+                          "another owner")
+        assert set(resolve(lab.neighbour, address, 3)) == {mac(other)}
+        assert answers(lab.neighbour, address, 1)
+        record = Recorder(lab.neighbour, address)
+    finally:
+        owner.agent.child.send_signal(signal.SIGCONT)
+    found.wait_for_owner(address, among=[other])
+    assert set(resolve(lab.neighbour, address, 6)) == {mac(other)}
+    assert set(record.stop()) <= {mac(other)}
 
 
 def test_services_of_others_are_left_alone(pooled):

@@ -185,6 +185,8 @@ void bl_announcing_set_owner(struct bl_announcing *announcing,
 			     const struct bl_announcing_owner *owner)
 {
 	announcing->owner = owner ? *owner : (struct bl_announcing_owner){0};
+	bl_announcer_set_guard(announcing->announcer, announcing->owner.may_act,
+			       announcing->owner.userdata);
 	bl_announcing_renew(announcing);
 }
 

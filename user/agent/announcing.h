@@ -47,6 +47,8 @@ struct bl_announcing_owner {
 	/* `could_serve`: this node is one of those that could answer. */
 	enum bl_claim_say (*say)(const struct bl_addr *address, const struct bl_service *service,
 				 bool could_serve, void *userdata);
+	/* Does BL_CLAIM_HERE still hold at this moment? */
+	bool (*may_act)(void *userdata);
 	void *userdata;
 };
 /* Copied; NULL: the link decides. */

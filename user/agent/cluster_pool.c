@@ -497,6 +497,13 @@ static enum bl_claim_say say_who(const struct bl_addr *address, const struct bl_
 	return BL_CLAIM_ELSEWHERE;
 }
 
+static bool may_act(void *userdata)
+{
+	const struct bl_cluster_pool *pool = userdata;
+
+	return !pool->left && bl_leases_may_act(pool->leases);
+}
+
 static void end_claims(void *userdata)
 {
 	struct bl_cluster_pool *pool = userdata;
@@ -563,8 +570,11 @@ int bl_cluster_pool_new(const struct bl_cluster_pool_config *config, struct bl_c
 			struct bl_err *err)
 {
 	_cleanup_(bl_cluster_pool_free) struct bl_cluster_pool *pool = calloc(1, sizeof(*pool));
-	const struct bl_announcing_owner owner = {
-		.begin = begin_claims, .say = say_who, .end = end_claims, .userdata = pool};
+	const struct bl_announcing_owner owner = {.begin = begin_claims,
+						  .say = say_who,
+						  .end = end_claims,
+						  .may_act = may_act,
+						  .userdata = pool};
 	struct bl_pool *trial = NULL;
 	int r = bl_pool_new(config->prefixes, config->prefix_count, &trial, err);
 

@@ -23,6 +23,8 @@ struct bl_announcer {
 	uint64_t interval_us; /* at least */
 	bl_announcer_changed_fn *changed;
 	void *userdata;
+	bool (*may_act)(void *userdata); /* NULL: always */
+	void *guard_userdata;
 	struct bl_link links[LINKS_MAX];
 	sd_event_source *sources[LINKS_MAX][2];
 	size_t link_count;
@@ -110,6 +112,19 @@ static void follow(const struct bl_announcer *announcer, const struct bl_claim *
 		announcer->changed(before, &view, announcer->userdata);
 }
 
+void bl_announcer_set_guard(struct bl_announcer *announcer, bool (*may_act)(void *userdata),
+			    void *userdata)
+{
+	announcer->may_act = may_act;
+	announcer->guard_userdata = userdata;
+}
+
+static bool may_act(const struct bl_announcer *announcer, const struct bl_claim *claim)
+{
+	return claim->say != BL_CLAIM_HERE || !announcer->may_act ||
+	       announcer->may_act(announcer->guard_userdata);
+}
+
 static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct bl_announcer *announcer = userdata;
@@ -123,7 +138,11 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 		struct bl_claim *claim = &((struct entry *)value)->claim;
 		struct bl_announcer_view before = view_of(claim);
 
-		if (claim->due_us <= now)
+		if (claim->due_us > now)
+			continue;
+		if (!may_act(announcer, claim))
+			claim->due_us = now + BL_CLAIM_DEFEND_USEC; /* it is told by then */
+		else
 			follow(announcer, claim, &before, bl_claim_turn(claim, now));
 	}
 	arm(announcer);
@@ -149,7 +168,7 @@ static void take_frame(const struct bl_announcer *announcer, const struct bl_lin
 	if (bl_frame_parse(bytes, len, &frame) < 0 || is_own(announcer, frame.mac))
 		return;
 	entry = find(announcer, &frame.address);
-	if (!entry)
+	if (!entry || !may_act(announcer, &entry->claim))
 		return;
 	if (frame.kind == BL_FRAME_ASK && entry->claim.state == BL_CLAIM_OWNED)
 		bl_link_send(link, frame.address.family, answer,

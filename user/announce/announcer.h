@@ -38,6 +38,12 @@ BL_DEFINE_CLEANUP(struct bl_announcer *, bl_announcer_free);
 int bl_announcer_set_devices(struct bl_announcer *announcer, const uint32_t *ifindexes,
 			     size_t count, struct bl_err *err);
 
+/* Asked before anything is said of an address that this node was given (BL_CLAIM_HERE): may it
+ * still? For a process that was not run for a while, and does not know yet that its time is over.
+ * NULL: it may. */
+void bl_announcer_set_guard(struct bl_announcer *announcer, bool (*may_act)(void *userdata),
+			    void *userdata);
+
 /* Is any of them up, so that this node can be heard? */
 bool bl_announcer_has_link(const struct bl_announcer *announcer);
 

@@ -63,6 +63,8 @@ enum bl_lease_standing {
 };
 enum bl_lease_standing bl_lease_book_standing(const struct bl_lease_book *book, const char *name,
 					      uint64_t now_ms);
+/* Of no claim in particular: is the heartbeat held? */
+bool bl_lease_book_may_act(const struct bl_lease_book *book, uint64_t now_ms);
 /* NULL: nobody. */
 const char *bl_lease_book_holder(const struct bl_lease_book *book, const char *name);
 size_t bl_lease_book_held_count(const struct bl_lease_book *book, uint64_t now_ms);

@@ -79,6 +79,11 @@ enum bl_lease_standing bl_lease_book_standing(const struct bl_lease_book *book, 
 	return standing_of(book, &claim->record, now_ms);
 }
 
+bool bl_lease_book_may_act(const struct bl_lease_book *book, uint64_t now_ms)
+{
+	return bl_heartbeat_is_held(&book->heartbeat, now_ms);
+}
+
 const char *bl_lease_book_holder(const struct bl_lease_book *book, const char *name)
 {
 	const struct bl_lease_claim *claim = bl_lease_book_claim(book, name);

@@ -498,6 +498,11 @@ enum bl_lease_standing bl_leases_standing(const struct bl_leases *leases, const 
 	return bl_lease_book_standing(leases->book, name, now_ms());
 }
 
+bool bl_leases_may_act(const struct bl_leases *leases)
+{
+	return bl_lease_book_may_act(leases->book, now_ms());
+}
+
 const char *bl_leases_holder(const struct bl_leases *leases, const char *name)
 {
 	return bl_lease_book_holder(leases->book, name);

@@ -35,6 +35,9 @@ BL_DEFINE_CLEANUP(struct bl_leases *, bl_leases_free);
 /* -ENOMEM. Those that are not wanted any more are deleted, if they were held here. */
 int bl_leases_want(struct bl_leases *leases, const char *name, bool wanted);
 enum bl_lease_standing bl_leases_standing(const struct bl_leases *leases, const char *name);
+/* Was the heartbeat renewed in time? What was held a moment ago is not when this process was not
+ * run for longer than its deadline. */
+bool bl_leases_may_act(const struct bl_leases *leases);
 /* Who has it as far as we know; NULL: nobody, or nobody looked. */
 const char *bl_leases_holder(const struct bl_leases *leases, const char *name);
 size_t bl_leases_held_count(const struct bl_leases *leases);
