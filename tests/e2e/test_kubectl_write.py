@@ -398,6 +398,8 @@ def test_events_are_written_in_both_forms_and_seen_in_both(kube):
     ({"regarding": {"kind": "Pod", "name": "a", "namespace": "other"}},
      "regarding.namespace: Invalid value"),
     ({"deprecatedCount": "3"}, "deprecatedCount"),
+    ({"metadata": {"name": "A b"}}, "metadata.name: Invalid value"),
+    ({"metadata": {}}, "metadata.name: Required value"),
 ])
 def test_events_that_a_server_would_refuse_are_refused(agent, change, problem):
     path = "/apis/events.k8s.io/v1/namespaces/default/events"

@@ -54,10 +54,10 @@ int bl_catalog_write(struct bl_catalog *catalog, enum bl_write write, struct bl_
 int bl_catalog_remove(struct bl_catalog *catalog, const struct bl_source_name *name,
 		      uint64_t resource_version, bool dry_run, struct bl_err *err);
 
-/* May something that is no object be made in a namespace? -EACCES, -ENOENT with words that start
- * with `what`. */
+/* May something that is no object be written in a namespace, or made there, if it is `is_new`?
+ * -EACCES, -ENOENT with words that start with `what`. */
 int bl_catalog_check_namespace(const struct bl_catalog *catalog, const char *ns, const char *what,
-			       struct bl_err *err);
+			       bool is_new, struct bl_err *err);
 /* Objects of a kind, in a namespace or (NULL) in all, that came through the API, those that wait
  * included. */
 int bl_catalog_list_of_users(const struct bl_catalog *catalog, enum bl_kind kind, const char *ns,

@@ -33,13 +33,13 @@ static int check_takes(const struct bl_catalog *catalog, const char *ns, const c
 }
 
 int bl_catalog_check_namespace(const struct bl_catalog *catalog, const char *ns, const char *what,
-			       struct bl_err *err)
+			       bool is_new, struct bl_err *err)
 {
 	if (catalog->config.read_only)
 		return bl_err_set(
 			err, -EACCES,
 			"%s: this agent follows a cluster; change things at its API server", what);
-	return check_takes(catalog, ns, what, err);
+	return is_new ? check_takes(catalog, ns, what, err) : 0;
 }
 
 int bl_catalog_check_room(const struct bl_catalog *catalog, const struct bl_object *object,

@@ -25,7 +25,7 @@ BL_DEFINE_CLEANUP(struct bl_events *, bl_events_free);
 
 /* Takes an Event with name and namespace, which nobody changes from then on but for its
  * `metadata.resourceVersion`, set here; one of the same name is replaced. */
-void bl_events_put(struct bl_events *events, struct json_object *event, int64_t now_s);
+void bl_events_put(struct bl_events *events, struct json_object *json, int64_t now_s);
 /* -ENOENT. */
 int bl_events_remove(struct bl_events *events, const char *ns, const char *name);
 /* Borrowed until the next change; NULL: none. */

@@ -15,6 +15,7 @@
 #include "api/json.h"
 #include "api/json_patch.h"
 #include "model/codec.h"
+#include "model/validate.h"
 
 struct writing {
 	struct bl_rest_write write;
@@ -52,13 +53,33 @@ static bool check_kind(const struct writing *writing, struct json_object *json)
 	return false;
 }
 
+static void answer_invalid(const struct writing *writing, const char *name, const char *field,
+			   const char *text)
+{
+	struct bl_reply *reply = writing->write.reply;
+	struct json_object *causes = json_object_new_array(), *cause = json_object_new_object();
+	_cleanup_(bl_buf_done) struct bl_buf message = {0};
+
+	bl_buf_addf(&message, "Event \"%.253s\" is invalid: %s: %s", name, field, text);
+	bl_json_set_str(cause, "reason",
+			strncmp(text, "Required", strlen("Required")) == 0 ? "FieldValueRequired"
+									   : "FieldValueInvalid");
+	bl_json_set_str(cause, "message", text);
+	bl_json_set_str(cause, "field", field);
+	bl_json_push(causes, cause);
+	reply->code = 422;
+	bl_status_details(&reply->body, 422, bl_status_reason(422),
+			  message.failed ? "" : message.data, NULL, NULL, causes);
+}
+
 static bool settle_name(const struct writing *writing, struct json_object *meta)
 {
 	const struct bl_rest_events_target *target = writing->target;
 	const char *ns = bl_json_str_or(meta, "namespace", "");
 	const char *name = bl_json_str_or(meta, "name", "");
 	const char *prefix = bl_json_str_or(meta, "generateName", "");
-	char made[BL_GENERATED_NAME];
+	char made[BL_GENERATED_NAME], text[320];
+	const char *rule;
 
 	if (ns[0] && strcmp(ns, target->ns) != 0)
 		return fail(writing, 400,
@@ -71,10 +92,14 @@ static bool settle_name(const struct writing *writing, struct json_object *meta)
 		if (bl_rest_generate_name(prefix, made) < 0)
 			return fail(writing, 500, "cannot make a name: no random numbers");
 		bl_json_set_str(meta, "name", made);
-	} else if (!name[0]) {
-		return fail(writing, 422,
-			    "Event \"\" is invalid: metadata.name: Required value: name or "
-			    "generateName is required");
+	}
+	name = bl_json_str_or(meta, "name", "");
+	rule = name[0] ? bl_check_dns_subdomain(name)
+		       : "Required value: name or generateName is required";
+	if (rule) {
+		(void)snprintf(text, sizeof(text), "%s%s", name[0] ? "Invalid value: " : "", rule);
+		answer_invalid(writing, name, "metadata.name", text);
+		return false;
 	}
 	bl_json_set_str(meta, "namespace", target->ns);
 	return true;
@@ -112,25 +137,6 @@ static bool settle_meta(const struct writing *writing, struct json_object *meta)
 		bl_json_set(meta, "creationTimestamp", bl_rest_time(time(NULL)));
 	}
 	return true;
-}
-
-static void answer_invalid(const struct writing *writing, const char *name, const char *field,
-			   const char *text)
-{
-	struct bl_reply *reply = writing->write.reply;
-	struct json_object *causes = json_object_new_array(), *cause = json_object_new_object();
-	_cleanup_(bl_buf_done) struct bl_buf message = {0};
-
-	bl_buf_addf(&message, "Event \"%.253s\" is invalid: %s: %s", name, field, text);
-	bl_json_set_str(cause, "reason",
-			strncmp(text, "Required", strlen("Required")) == 0 ? "FieldValueRequired"
-									   : "FieldValueInvalid");
-	bl_json_set_str(cause, "message", text);
-	bl_json_set_str(cause, "field", field);
-	bl_json_push(causes, cause);
-	reply->code = 422;
-	bl_status_details(&reply->body, 422, bl_status_reason(422),
-			  message.failed ? "" : message.data, NULL, NULL, causes);
 }
 
 /* What the client sent, without what nobody knows, in the core form. NULL: answered. */
@@ -349,7 +355,8 @@ void bl_rest_events_write(struct bl_agent *agent, const struct bl_request *reque
 	}
 	(void)snprintf(what, sizeof(what), "events%s%s%s", one ? " \"" : "", target->name,
 		       one ? "\"" : "");
-	r = bl_catalog_check_namespace(agent->catalog, target->ns, what, &err);
+	r = bl_catalog_check_namespace(agent->catalog, target->ns, what,
+				       !strcmp(request->method, "POST"), &err);
 	if (one)
 		writing.old = bl_events_find(agent->events, target->ns, target->name);
 	if (r < 0)
