@@ -171,3 +171,17 @@ def test_a_process_that_is_gone_is_named(lab, one_node):
     publish(lab, node.web[0], {"exec": {"command": ["true"]}},
             annotations={"beeline.dev/pid": "4194303"})
     wait_described(node, "pod-1", "cannot probe: process 4194303 of the container: No such process")
+
+
+def test_the_next_agent_begins_while_a_command_of_the_last_ones_probes_runs(lab, one_node):
+    """What the last agent had open, the lock of its state folder too, goes with it."""
+    node = one_node(pods=1)
+    pod = node.web[0]
+    child = pod.start("sleep", "600")
+    wait_comm(child, "sleep")
+    publish(lab, pod, {"exec": {"command": ["sleep", "3001"]}, "timeoutSeconds": 600},
+            annotations={"beeline.dev/pid": str(child.pid)})
+    system.wait_until(lambda: any("sleep 3001" in line for line in commands_in(pod.cgroup)), 5, 0.05,
+                      "the command")
+    node.agent.kill()
+    node.start_agent()

@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+
+#define LOCK_TRIES 200
+#define LOCK_PAUSE_MS 10
 
 static int make_folders(const char *path)
 {
@@ -24,6 +28,18 @@ static int make_folders(const char *path)
 		*at = '/';
 	}
 	return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A process that an agent had just started when it was killed has the lock until it gets a turn; so
+ * this asks more than once. */
+static int wait_for_lock(int fd)
+{
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+			return -errno;
+		(void)poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	return 0;
 }
 
 int bl_state_lock(const char *folder, bool make, int *ret_fd, struct bl_err *err)
@@ -46,13 +62,14 @@ int bl_state_lock(const char *folder, bool make, int *ret_fd, struct bl_err *err
 	}
 	if (fd < 0)
 		return bl_err_set(err, -errno, "cannot open '%s': %m", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			       ? bl_err_set(err, -EBUSY,
-					    "another agent uses the state folder '%s': stop it, or "
-					    "name another with --state-dir",
-					    folder)
-			       : bl_err_set(err, -errno, "cannot lock '%s': %m", path);
+	r = wait_for_lock(fd);
+	if (r == -EWOULDBLOCK)
+		return bl_err_set(err, -EBUSY,
+				  "another agent uses the state folder '%s': stop it, or name "
+				  "another with --state-dir",
+				  folder);
+	if (r < 0)
+		return bl_err_set(err, r, "cannot lock '%s': %s", path, strerror(-r));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

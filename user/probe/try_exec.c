@@ -142,6 +142,8 @@ static void __attribute__((noreturn)) stand_in_for(pid_t inside)
 {
 	int status = 0;
 
+	/* Above all the lock of the state folder: the command may outlive the agent. */
+	(void)close_range(STDERR_FILENO + 1, ~0u, 0);
 	while (waitpid(inside, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (WIFSIGNALED(status))
