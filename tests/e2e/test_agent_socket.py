@@ -519,11 +519,11 @@ def test_sigkill_while_writing_loses_nothing_that_was_answered(agent):
 def test_a_second_agent_is_refused(agent):
     agent.start()
     second = subprocess.run(agent.argv("--socket", agent.socket + "2"), capture_output=True,
-                            text=True, timeout=10, check=False)
+                            text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert "another agent uses the state folder" in second.stderr
     other = subprocess.run([*agent.argv(), "--state-dir", agent.state + "2"], capture_output=True,
-                           text=True, timeout=10, check=False)
+                           text=True, timeout=60, check=False)
     assert other.returncode == 1
     assert "another agent answers" in other.stderr
     assert agent.get("/readyz")[0] == 200
