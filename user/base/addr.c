@@ -70,10 +70,31 @@ int bl_addr_parse_lenient(const char *text, struct bl_addr *ret)
 	return parse_ipv4_decimal(text, ret);
 }
 
+static char *put_octet(char *at, unsigned int octet)
+{
+	if (octet >= 100)
+		*at++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*at++ = (char)('0' + octet / 10 % 10);
+	*at++ = (char)('0' + octet % 10);
+	return at;
+}
+
+/* Of a hundred thousand endpoints, inet_ntop would take a good part of a start. */
+static void format_ipv4(const uint8_t octets[4], char *at)
+{
+	for (int i = 0; i < 4; i++) {
+		at = put_octet(at, octets[i]);
+		*at++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *bl_addr_format(const struct bl_addr *addr, char buffer[static BL_ADDR_TEXT])
 {
 	buffer[0] = '\0';
-	if (addr->family != 0)
+	if (addr->family == BL_FAMILY_IPV4)
+		format_ipv4(addr->ip.ipv4, buffer);
+	else if (addr->family != 0)
 		(void)inet_ntop(addr->family, &addr->ip, buffer, BL_ADDR_TEXT);
 	return buffer;
 }

@@ -9,6 +9,7 @@
 #include "model/check.h"
 #include "model/codec.h"
 #include "model/decode.h"
+#include "model/endpoints.h"
 #include "model/pod.h"
 #include "model/service.h"
 
@@ -86,12 +87,13 @@ static bool checks_kept(unsigned int flags)
 }
 
 /* Decodes again, now that the size is known, into an arena with nothing to spare. */
-static int build_sized(struct bl_words *words, enum bl_kind kind, const struct bl_tree *tree,
-		       size_t size, unsigned int flags, const struct bl_report *report,
-		       struct bl_object **ret)
+static int build_sized(struct bl_words *words, const struct bl_slice_endpoints *endpoints,
+		       enum bl_kind kind, const struct bl_tree *tree, size_t size,
+		       unsigned int flags, const struct bl_report *report, struct bl_object **ret)
 {
 	_cleanup_(bl_arena_free) struct bl_arena *arena = NULL;
 	struct bl_decoder decoder = {.words = words,
+				     .endpoints = endpoints,
 				     .lenient = true,
 				     .keeps_managed = flags & BL_DECODE_MANAGED,
 				     .checks_kept = checks_kept(flags)};
@@ -132,6 +134,7 @@ int bl_build_checked(const struct bl_workplace *place, enum bl_kind kind,
 				     .forgives_unknown = flags & BL_DECODE_WARN_UNKNOWN,
 				     .keeps_managed = flags & BL_DECODE_MANAGED,
 				     .checks_kept = checks_kept(flags)};
+	const struct bl_slice_endpoints *endpoints = NULL;
 	struct bl_object *object = NULL;
 	int r;
 
@@ -149,7 +152,9 @@ int bl_build_checked(const struct bl_workplace *place, enum bl_kind kind,
 		bl_check_fail(report, "metadata.name", "the object has no name");
 	if (report->errors > 0)
 		return -EINVAL;
-	return build_sized(words, kind, tree,
+	if (kind == BL_KIND_ENDPOINT_SLICE)
+		endpoints = &bl_endpoint_slice_of(object)->endpoints;
+	return build_sized(words, endpoints, kind, tree,
 			   bl_arena_used(place->scratch) + size_of_additions(object), flags, report,
 			   ret);
 }
@@ -326,7 +331,7 @@ int bl_object_clone(const struct bl_object *object, struct bl_object **ret)
 	r = bl_tree_from_json(trees, json, &budget, &tree, NULL);
 	if (r < 0)
 		return r;
-	r = build_sized(NULL, object->kind, tree, 2 * bl_type_of(object->kind)->size,
+	r = build_sized(NULL, NULL, object->kind, tree, 2 * bl_type_of(object->kind)->size,
 			BL_DECODE_MANAGED | BL_DECODE_KEPT_AS_IT_IS, &report, &copy);
 	if (r < 0)
 		return r;

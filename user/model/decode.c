@@ -336,6 +336,10 @@ static bool take_endpoints(struct bl_decoder *decoder, const struct bl_field *fi
 
 	if (tree->type != BL_TREE_LIST)
 		return bl_decode_mismatch(decoder, path, tree, "a list");
+	if (decoder->endpoints && !decoder->endpoints->has_pointers)
+		return bl_slice_endpoints_copy(decoder->endpoints, arena,
+					       bl_field_at(field, base)) == 0 ||
+		       out_of_memory(decoder);
 	if (!decoder->items && bl_arena_new(&decoder->items) < 0)
 		return out_of_memory(decoder);
 	/* Texts are shared within one arena only, and these are none of the object's. */

@@ -3,6 +3,7 @@
 #ifndef MODEL_DECODE_H
 #define MODEL_DECODE_H
 
+#include "model/endpoints.h"
 #include "model/report.h"
 #include "model/schema.h"
 #include "model/words.h"
@@ -20,6 +21,8 @@ struct bl_decoder {
 	int failure;                /* -ENOMEM */
 	struct bl_buf scratch;
 	struct bl_arena *items; /* of a list until it is packed */
+	/* Packed when the same tree was decoded before; NULL: it was not. */
+	const struct bl_slice_endpoints *endpoints;
 };
 
 /* Releases what decoding took beside the arena. */

@@ -91,12 +91,17 @@ struct bl_slice_endpoint {
  * arena, and a cursor reads them one after another. */
 struct bl_slice_endpoints {
 	uint8_t *bytes;
-	size_t count;
+	uint32_t size;
+	uint32_t count : 31;
+	bool has_pointers : 1; /* among the bytes, to structs in the arena */
 };
 
 /* Copies the items, and all that they point to. -ENOMEM. */
 int bl_slice_endpoints_pack(const struct bl_slice_endpoint *items, size_t count,
 			    struct bl_arena *arena, struct bl_slice_endpoints *ret);
+/* A list without pointers in another arena. -ENOMEM. */
+int bl_slice_endpoints_copy(const struct bl_slice_endpoints *from, struct bl_arena *arena,
+			    struct bl_slice_endpoints *ret);
 
 #define BL_POD_NAME 254 /* bytes: a DNS subdomain and a zero */
 

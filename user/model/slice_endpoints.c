@@ -51,7 +51,8 @@ struct packer {
 	const char *pod;             /* of the endpoint before */
 	const struct bl_endpoint_hints *hints[RECENT_HINTS];
 	size_t hints_count; /* so far, modulo: the place of the next */
-	bool failed;        /* the arena's memory was short */
+	bool has_pointers;
+	bool failed; /* the arena's memory was short */
 };
 
 /* Copies in the arena */
@@ -172,6 +173,7 @@ static void add_text(struct packer *packer, const char *text)
 
 static void add_pointer(struct packer *packer, const void *pointer)
 {
+	packer->has_pointers = true;
 	bl_buf_add(&packer->bytes, (const void *)&pointer, sizeof(pointer));
 }
 
@@ -270,18 +272,32 @@ int bl_slice_endpoints_pack(const struct bl_slice_endpoint *items, size_t count,
 			    struct bl_arena *arena, struct bl_slice_endpoints *ret)
 {
 	struct packer packer = {.arena = arena};
-	uint8_t *bytes = NULL;
+	struct bl_slice_endpoints list = {0};
+	int r = 0;
 
 	for (size_t i = 0; i < count; i++)
 		add_endpoint(&packer, &items[i]);
-	if (!packer.failed && !packer.bytes.failed && count > 0)
-		bytes = bl_arena_alloc(arena, packer.bytes.len);
-	if (bytes)
-		memcpy(bytes, packer.bytes.data, packer.bytes.len);
+	list.bytes = (uint8_t *)packer.bytes.data;
+	list.size = (uint32_t)packer.bytes.len;
+	list.count = (uint32_t)count & INT32_MAX;
+	list.has_pointers = packer.has_pointers;
+	r = packer.failed || packer.bytes.failed ? -ENOMEM
+						 : bl_slice_endpoints_copy(&list, arena, ret);
 	bl_buf_done(&packer.bytes);
-	if (!bytes && count > 0)
+	return r;
+}
+
+int bl_slice_endpoints_copy(const struct bl_slice_endpoints *from, struct bl_arena *arena,
+			    struct bl_slice_endpoints *ret)
+{
+	uint8_t *bytes = bl_arena_alloc(arena, from->size);
+
+	if (!bytes)
 		return -ENOMEM;
-	*ret = (struct bl_slice_endpoints){.bytes = bytes, .count = count};
+	if (from->size > 0)
+		memcpy(bytes, from->bytes, from->size);
+	*ret = *from;
+	ret->bytes = bytes;
 	return 0;
 }
 

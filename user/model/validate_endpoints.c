@@ -150,7 +150,7 @@ void bl_check_endpoint_slice(struct bl_report *report, const struct bl_object *o
 	struct bl_endpoint_cursor cursor = {.list = &slice->endpoints};
 
 	if (slice->endpoints.count > SLICE_ENDPOINTS)
-		bl_check_fail(report, "endpoints", "expected at most %d, got %zu", SLICE_ENDPOINTS,
+		bl_check_fail(report, "endpoints", "expected at most %d, got %u", SLICE_ENDPOINTS,
 			      slice->endpoints.count);
 	if (slice->ports.count > SLICE_PORTS)
 		bl_check_fail(report, "ports", "expected at most %d, got %zu", SLICE_PORTS,

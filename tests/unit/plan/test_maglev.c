@@ -13,7 +13,7 @@ static void make_members(struct bl_maglev_member *members, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		members[i] = (struct bl_maglev_member){
-			.address.ipv4 = {10, 244, (__u8)(i / 250), (__u8)(i % 250 + 1)},
+			.address.ipv6 = {10, 244, (__u8)(i / 250), (__u8)(i % 250 + 1)},
 			.port = 8080,
 			.weight = 100,
 		};
