@@ -51,15 +51,16 @@ static int grow(struct bl_index *index)
 /* Capacity is the next power of two, so it need not be kept. */
 static int add_one_more(struct bl_index_set *set, struct bl_object *object)
 {
-	struct bl_object **many = set->count > 1 ? set->many : NULL;
+	struct bl_object **many = set->many;
 
 	if ((set->count & (set->count - 1)) == 0) {
-		many = reallocarray(many, 2 * (size_t)set->count, sizeof(struct bl_object *));
+		many = reallocarray(set->count > 1 ? many : NULL, 2 * (size_t)set->count,
+				    sizeof(struct bl_object *));
 		if (!many)
 			return -ENOMEM;
+		if (set->count == 1)
+			many[0] = set->one;
 	}
-	if (set->count == 1)
-		many[0] = set->one;
 	many[set->count++] = object;
 	set->many = many;
 	return 0;
