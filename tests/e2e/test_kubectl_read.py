@@ -52,7 +52,8 @@ def test_resources_have_kinds_short_names_and_groups(kubectl):
     assert rows["services"][1:] == ["svc", "v1", "true", "Service"]
     assert rows["namespaces"][1:] == ["ns", "v1", "false", "Namespace"]
     assert rows["endpointslices"][1:] == ["discovery.k8s.io/v1", "true", "EndpointSlice"]
-    assert kubectl.lines("api-versions") == ["coordination.k8s.io/v1", "discovery.k8s.io/v1", "v1"]
+    assert kubectl.lines("api-versions") == ["coordination.k8s.io/v1", "discovery.k8s.io/v1",
+                                             "events.k8s.io/v1", "v1"]
     assert "is running at" in kubectl("cluster-info").stdout
     assert "deploy" in kubectl.refused("get", "deploy")
 
