@@ -38,10 +38,10 @@ static inline __u32 bl_mix(__u32 hash, __u32 word)
 	return hash ^ hash >> 16;
 }
 
-/* The same for two words at a time. */
-static inline __u64 bl_mix_long(__u64 hash, __u32 high, __u32 low)
+/* The same for eight bytes at a time. */
+static inline __u64 bl_mix_word(__u64 hash, __u64 word)
 {
-	hash = (hash ^ ((__u64)high << 32 | low)) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9ull;
 	return hash ^ hash >> 32;
 }

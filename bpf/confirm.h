@@ -54,19 +54,17 @@ static __always_inline __u32 bl_answer_number(struct bl_context *ctx,
 /* Moves s->flow and its other direction to the established flows. Not 0: no room, it waits on. */
 static __noinline int bl_confirm(struct bl_scratch *s)
 {
-	struct bl_tuple answer, turned;
-
 	if (!s)
 		return -1;
 	s->flow.flow.state = BL_FLOW_ESTABLISHED;
 	if (bl_flow_has_pair(&s->flow.flow)) {
-		bl_tuple_turn(&answer, &s->flow.to);
-		if (!bl_pending_find(&answer, &s->reply))
+		bl_tuple_turn(&s->waiting.from, &s->flow.to);
+		if (!bl_pending_find(&s->waiting.from, &s->reply))
 			bl_flow_make_pair(&s->reply.flow, &s->flow.flow);
 		s->reply.flow.state = BL_FLOW_ESTABLISHED;
 		s->reply.flow.last_seen = s->flow.flow.last_seen;
-		bl_tuple_turn(&turned, &s->flow.from);
-		if (bl_flow_store(&answer, &s->reply.flow, &turned, BPF_ANY))
+		bl_tuple_turn(&s->waiting.to, &s->flow.from);
+		if (bl_flow_store(&s->waiting.from, &s->reply.flow, &s->waiting.to, BPF_ANY))
 			return -1;
 	}
 	if (bl_flow_store(&s->flow.from, &s->flow.flow, &s->flow.to, BPF_ANY))

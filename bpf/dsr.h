@@ -166,7 +166,7 @@ static __noinline int bl_dsr_expect(struct bl_context *ctx, struct bl_scratch *s
 		bl_dsr_track(had, inner, now_ns);
 		return BL_REASON_DSR_TAKEN;
 	}
-	bl_flow_delete(&s->reply.from);
+	(void)bl_flow_delete(&s->reply.from);
 	return bl_dsr_wait(ctx, s, inner, now_ns);
 }
 

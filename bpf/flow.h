@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Flows: finding and storing them, their two directions, and how long they count. What becomes of a
- * packet is decided elsewhere.
+ * Flows: their two directions, and how long they count. What becomes of a packet is decided
+ * elsewhere.
  *
  * `to` is everywhere what the packet of a flow becomes, so that `to` turned round is the packet
  * that answers.
@@ -9,6 +9,7 @@
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
+#include "flow_table.h"
 #include "scratch.h"
 
 #define BL_SECOND_NS 1000000000ull
@@ -18,120 +19,6 @@
 static __always_inline __u32 bl_flow_time(__u64 now_ns)
 {
 	return (__u32)(now_ns >> BL_FLOW_TIME_SHIFT);
-}
-
-static __always_inline void bl_flow4_key_set(struct bl_flow4_key *key, const struct bl_tuple *tuple)
-{
-	__builtin_memcpy(key->source, tuple->source.ipv4, sizeof(key->source));
-	__builtin_memcpy(key->destination, tuple->destination.ipv4, sizeof(key->destination));
-	key->source_port = tuple->source_port;
-	key->destination_port = tuple->destination_port;
-	key->protocol = tuple->protocol;
-}
-
-static __always_inline void bl_flow6_key_set(struct bl_flow6_key *key, const struct bl_tuple *tuple)
-{
-	__builtin_memcpy(key->source, tuple->source.ipv6, sizeof(key->source));
-	__builtin_memcpy(key->destination, tuple->destination.ipv6, sizeof(key->destination));
-	key->source_port = tuple->source_port;
-	key->destination_port = tuple->destination_port;
-	key->protocol = tuple->protocol;
-}
-
-static __always_inline struct bl_flow *bl_flow4_find(const struct bl_tuple *tuple,
-						     struct bl_tuple *ret_to)
-{
-	struct bl_flow4_key key = {0};
-	struct bl_flow4 *found;
-
-	bl_flow4_key_set(&key, tuple);
-	found = bpf_map_lookup_elem(&flows4, &key);
-	if (!found)
-		return NULL;
-	ret_to->source = bl_ip_from_ipv4(*(__u32 *)found->source);
-	ret_to->destination = bl_ip_from_ipv4(*(__u32 *)found->destination);
-	return &found->flow;
-}
-
-static __always_inline struct bl_flow *bl_flow6_find(const struct bl_tuple *tuple,
-						     struct bl_tuple *ret_to)
-{
-	struct bl_flow6_key key = {0};
-	struct bl_flow6 *found;
-
-	bl_flow6_key_set(&key, tuple);
-	found = bpf_map_lookup_elem(&flows6, &key);
-	if (!found)
-		return NULL;
-	__builtin_memcpy(ret_to->source.ipv6, found->source, sizeof(found->source));
-	__builtin_memcpy(ret_to->destination.ipv6, found->destination, sizeof(found->destination));
-	return &found->flow;
-}
-
-/* The flow of a packet with these ends, and what its ends become. */
-static __always_inline struct bl_flow *bl_flow_find(const struct bl_tuple *tuple,
-						    struct bl_tuple *ret_to)
-{
-	struct bl_flow *flow = tuple->family == BL_FAMILY_IPV4 ? bl_flow4_find(tuple, ret_to)
-							       : bl_flow6_find(tuple, ret_to);
-
-	if (!flow)
-		return NULL;
-	ret_to->source_port = flow->source_port;
-	ret_to->destination_port = flow->destination_port;
-	ret_to->family = tuple->family;
-	ret_to->protocol = tuple->protocol;
-	ret_to->pad = 0;
-	return flow;
-}
-
-/* A function of its own for the verifier, which looks into it once and not at every call; so are
- * others below. */
-int bl_flow_store(const struct bl_tuple *tuple, const struct bl_flow *flow,
-		  const struct bl_tuple *to, __u64 flags);
-
-__noinline int bl_flow_store(const struct bl_tuple *tuple, const struct bl_flow *flow,
-			     const struct bl_tuple *to, __u64 flags)
-{
-	struct bl_scratch *s = bl_scratch_get();
-	struct bl_flow4_key key4 = {0};
-	struct bl_flow6_key key6 = {0};
-
-	if (!tuple || !flow || !to || !s)
-		return -1;
-	if (tuple->family == BL_FAMILY_IPV4) {
-		bl_flow4_key_set(&key4, tuple);
-		s->value4.flow = *flow;
-		s->value4.flow.source_port = to->source_port;
-		s->value4.flow.destination_port = to->destination_port;
-		__builtin_memcpy(s->value4.source, to->source.ipv4, sizeof(s->value4.source));
-		__builtin_memcpy(s->value4.destination, to->destination.ipv4,
-				 sizeof(s->value4.destination));
-		return (int)bpf_map_update_elem(&flows4, &key4, &s->value4, flags);
-	}
-	bl_flow6_key_set(&key6, tuple);
-	s->value6.flow = *flow;
-	s->value6.flow.source_port = to->source_port;
-	s->value6.flow.destination_port = to->destination_port;
-	__builtin_memcpy(s->value6.source, to->source.ipv6, sizeof(s->value6.source));
-	__builtin_memcpy(s->value6.destination, to->destination.ipv6,
-			 sizeof(s->value6.destination));
-	return (int)bpf_map_update_elem(&flows6, &key6, &s->value6, flags);
-}
-
-static __always_inline void bl_flow_delete(const struct bl_tuple *tuple)
-{
-	struct bl_flow4_key key4 = {0};
-	struct bl_flow6_key key6 = {0};
-
-	/* Whoever else deleted it did the same. */
-	if (tuple->family == BL_FAMILY_IPV4) {
-		bl_flow4_key_set(&key4, tuple);
-		(void)bpf_map_delete_elem(&flows4, &key4);
-	} else {
-		bl_flow6_key_set(&key6, tuple);
-		(void)bpf_map_delete_elem(&flows6, &key6);
-	}
 }
 
 static __always_inline void bl_tuple_turn(struct bl_tuple *ret, const struct bl_tuple *tuple)
@@ -238,8 +125,8 @@ static __noinline int bl_flow_forget(const struct bl_tuple *tuple, const struct 
 		return 0;
 	bl_tuple_turn(&answer, to);
 	if (bl_flow_has_pair(flow))
-		bl_flow_delete(&answer);
-	bl_flow_delete(tuple);
+		(void)bl_flow_delete(&answer);
+	(void)bl_flow_delete(tuple);
 	return 0;
 }
 

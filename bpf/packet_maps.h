@@ -72,17 +72,19 @@ struct {
 } sources6 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BL_FLOWS4_MAX);
-	__type(key, struct bl_flow4_key);
-	__type(value, struct bl_flow4);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
+	__uint(max_entries, BL_FLOWS4_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct bl_flow4_bucket);
 } flows4 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BL_FLOWS6_MAX);
-	__type(key, struct bl_flow6_key);
-	__type(value, struct bl_flow6);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
+	__uint(max_entries, BL_FLOWS6_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct bl_flow6_bucket);
 } flows6 SEC(".maps");
 
 struct {

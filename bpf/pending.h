@@ -9,50 +9,11 @@
 
 #include "flow.h"
 
-static __always_inline __u64 bl_pending_mix(__u32 seed, const struct bl_tuple *tuple)
-{
-	__u64 hash = bl_mix_long(seed, tuple->source.words[0], tuple->destination.words[0]);
-
-	if (tuple->family == BL_FAMILY_IPV6)
-		for (int i = 1; i < 4; i++)
-			hash = bl_mix_long(hash, tuple->source.words[i],
-					   tuple->destination.words[i]);
-	return bl_mix_long(hash, (__u32)tuple->source_port << 16 | tuple->destination_port,
-			   tuple->protocol);
-}
-
-static __always_inline __u64 bl_pending_hash(const struct bl_tuple *tuple)
-{
-	__u32 zero = 0;
-	const struct bl_packet_state *state = bpf_map_lookup_elem(&packet_state, &zero);
-
-	return bl_pending_mix(state ? state->hash_seed : 0, tuple);
-}
-
 static __always_inline struct bl_pending_bucket *bl_pending_bucket_of(__u64 hash)
 {
 	__u32 index = hash & (BL_PENDING_BUCKETS - 1);
 
 	return bpf_map_lookup_elem(&pending, &index);
-}
-
-/* Of bits that the index leaves over; never 0. */
-static __always_inline __u32 bl_pending_tag(__u64 hash)
-{
-	return (__u32)(hash >> 32) | 1;
-}
-
-/* 1 when both are equal, else 0. Numbers instead of branches: each would double the verifier's
- * paths to what follows. */
-static __always_inline __u32 bl_is_equal(__u32 a, __u32 b)
-{
-	__u32 differ = a ^ b;
-
-	differ = (differ | -differ) >> 31;
-#ifdef __bpf__
-	asm volatile("" : "+r"(differ));
-#endif
-	return 1 - differ;
 }
 
 /* The entry with the tag, or BL_PENDING_WAYS; with the bucket's lock. */
@@ -79,11 +40,8 @@ static __always_inline __u32 bl_pending_victim(const struct bl_pending_bucket *b
 	for (__u32 i = 0; i < BL_PENDING_WAYS; i++) {
 		__u64 age = (__u32)(now - bucket->seen[i]) | (__u64)bl_is_equal(bucket->tags[i], 0)
 								     << 32;
-		__u64 is_older = (oldest - age) >> 63;
+		__u64 is_older = bl_is_less(oldest, age);
 
-#ifdef __bpf__
-		asm volatile("" : "+r"(is_older));
-#endif
 		oldest += (age - oldest) * is_older;
 		victim += (i - victim) * is_older;
 	}
@@ -101,12 +59,12 @@ __noinline int bl_pending_find(const struct bl_tuple *tuple, struct bl_pending *
 
 	if (!tuple || !ret)
 		return 0;
-	hash = bl_pending_hash(tuple);
+	hash = bl_tuple_hash(tuple);
 	bucket = bl_pending_bucket_of(hash);
 	if (!bucket)
 		return 0;
 	bpf_spin_lock(&bucket->lock);
-	way = bl_pending_way(bucket, bl_pending_tag(hash));
+	way = bl_pending_way(bucket, bl_hash_tag(hash));
 	if (way < BL_PENDING_WAYS)
 		*ret = bucket->entries[way];
 	bpf_spin_unlock(&bucket->lock);
@@ -126,12 +84,12 @@ __noinline int bl_pending_store(const struct bl_pending *from, __u64 flags, __u6
 
 	if (!from)
 		return -1;
-	hash = bl_pending_hash(&from->from);
+	hash = bl_tuple_hash(&from->from);
 	bucket = bl_pending_bucket_of(hash);
 	if (!bucket)
 		return -1;
 	bpf_spin_lock(&bucket->lock);
-	way = bl_pending_way(bucket, bl_pending_tag(hash));
+	way = bl_pending_way(bucket, bl_hash_tag(hash));
 	if (way >= BL_PENDING_WAYS)
 		way = bl_pending_victim(bucket, bl_flow_time(now_ns));
 	else if (flags == BPF_NOEXIST)
@@ -141,7 +99,7 @@ __noinline int bl_pending_store(const struct bl_pending *from, __u64 flags, __u6
 			!bl_flow_is_taken(&bucket->entries[way].flow, from->from.protocol, now_ns);
 	if (way < BL_PENDING_WAYS && is_free) {
 		bucket->entries[way] = *from;
-		bucket->tags[way] = bl_pending_tag(hash);
+		bucket->tags[way] = bl_hash_tag(hash);
 		bucket->seen[way] = from->flow.last_seen;
 	}
 	bpf_spin_unlock(&bucket->lock);
@@ -158,12 +116,12 @@ __noinline int bl_pending_delete(const struct bl_tuple *tuple)
 
 	if (!tuple)
 		return 0;
-	hash = bl_pending_hash(tuple);
+	hash = bl_tuple_hash(tuple);
 	bucket = bl_pending_bucket_of(hash);
 	if (!bucket)
 		return 0;
 	bpf_spin_lock(&bucket->lock);
-	way = bl_pending_way(bucket, bl_pending_tag(hash));
+	way = bl_pending_way(bucket, bl_hash_tag(hash));
 	if (bl_pending_holds(bucket, way, tuple) && way < BL_PENDING_WAYS)
 		bucket->tags[way] = 0;
 	bpf_spin_unlock(&bucket->lock);
@@ -181,12 +139,12 @@ __noinline int bl_pending_answered(const struct bl_tuple *tuple, __u32 acknowled
 
 	if (!tuple)
 		return 0;
-	hash = bl_pending_hash(tuple);
+	hash = bl_tuple_hash(tuple);
 	bucket = bl_pending_bucket_of(hash);
 	if (!bucket)
 		return 0;
 	bpf_spin_lock(&bucket->lock);
-	way = bl_pending_way(bucket, bl_pending_tag(hash));
+	way = bl_pending_way(bucket, bl_hash_tag(hash));
 	if (bl_pending_holds(bucket, way, tuple) && way < BL_PENDING_WAYS) {
 		bucket->entries[way].flow.state = BL_FLOW_ESTABLISHED;
 		bucket->entries[way].acknowledges = acknowledges;

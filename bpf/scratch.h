@@ -15,11 +15,9 @@ struct bl_scratch {
 	struct bl_choice choice;
 	struct bl_pending flow;    /* of the packet */
 	struct bl_pending reply;   /* of what answers it */
-	struct bl_pending waiting; /* what stands in its place */
+	struct bl_pending waiting; /* what stands in its place, or is to */
 	struct bl_packet inner;    /* that an ICMP error quotes, or that is encapsulated */
 	struct bl_tuple ends;      /* that an ICMP error gets */
-	struct bl_flow4 value4;    /* on their way into a map */
-	struct bl_flow6 value6;
 };
 
 struct {

@@ -24,18 +24,19 @@ int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns);
 
 __noinline int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns)
 {
+	struct bl_scratch *s = bl_scratch_get();
 	const struct bl_flow *holder;
-	struct bl_tuple to = {0};
 
-	if (!entry)
+	if (!entry || !s)
 		return 1;
-	holder = bl_flow_find(&entry->from, &to);
+	/* Not on the stack, of which the callers leave little. */
+	holder = bl_flow_find(&entry->from, &s->waiting.to);
 	if (!holder)
 		return 0;
 	if (bl_flow_is_taken(holder, entry->from.protocol, now_ns) &&
-	    !bl_tuple_equal(&to, &entry->to))
+	    !bl_tuple_equal(&s->waiting.to, &entry->to))
 		return 1;
-	bl_flow_delete(&entry->from);
+	(void)bl_flow_delete(&entry->from);
 	return 0;
 }
 

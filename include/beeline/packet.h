@@ -38,8 +38,8 @@
 #define BL_MAGLEV_MAX 2097152u
 #define BL_UPLINKS_MAX 64u
 #define BL_SOURCES_MAX 16384u
-#define BL_FLOWS4_MAX 131072u /* two entries a flow: there and back */
-#define BL_FLOWS6_MAX 65536u
+#define BL_FLOWS4_BUCKETS 20480u
+#define BL_FLOWS6_BUCKETS 10240u
 #define BL_PENDING_BUCKETS 4096u /* a power of two */
 #define BL_FRAGMENTS_MAX 4096u
 #define BL_DSR_BACKENDS_MAX 16384u
@@ -80,7 +80,7 @@ struct bl_packet_state {
 	/* Raised whenever routes, neighbours or links change: next hops that flows remember from
 	 * before are looked up again. Never 0. */
 	__u32 next_hop_generation;
-	__u32 hash_seed; /* of `pending`; drawn once, so that nobody outside knows who meets whom */
+	__u32 hash_seed; /* of flows; drawn once, so that nobody outside knows who meets whom */
 };
 
 /* packet_guard: per CPU, how many new flows may still be made, and answers be given. */
@@ -129,7 +129,7 @@ struct bl_source_range {
 	__u32 admitted; /* 1 */
 };
 
-/* flows4, flows6: a packet as it comes in -> what becomes of it. */
+/* A packet of a flow, as it comes in. */
 struct bl_flow4_key {
 	__u8 source[4];
 	__u8 destination[4];
@@ -190,18 +190,40 @@ struct bl_flow {
 	__u8 own_mac[6];
 };
 
-/* flows4, flows6: with the addresses that the packet gets. An IPv4 value is one line of the cache.
- */
 struct bl_flow4 {
-	struct bl_flow flow;
-	__u8 source[4];
+	struct bl_flow4_key key;
+	__u8 source[4]; /* that the packet gets */
 	__u8 destination[4];
+	struct bl_flow flow;
 };
 
 struct bl_flow6 {
-	struct bl_flow flow;
+	struct bl_flow6_key key;
 	__u8 source[16];
 	__u8 destination[16];
+	struct bl_flow flow;
+};
+
+/*
+ * flows4, flows6: established flows. Each is a hash of its own, made of an array: a key's hash
+ * names two buckets, and the entry is in one of them, beside its tag. A tag is odd; 0 stands for a
+ * free entry, BL_FLOW_BUSY for one that is being written. Who writes an entry has made its tag busy
+ * before, by compare and exchange, so no lock is held; readers look at the tag, then at the key.
+ */
+#define BL_FLOW_WAYS 8u
+#define BL_FLOW_BUSY 2u
+#define BL_FLOWS4_MAX (BL_FLOWS4_BUCKETS * BL_FLOW_WAYS) /* two entries a flow: there and back */
+#define BL_FLOWS6_MAX (BL_FLOWS6_BUCKETS * BL_FLOW_WAYS)
+struct bl_flow4_bucket {
+	__u32 tags[BL_FLOW_WAYS];
+	__u32 pad[8]; /* entries begin with a line of the cache */
+	struct bl_flow4 entries[BL_FLOW_WAYS];
+};
+
+struct bl_flow6_bucket {
+	__u32 tags[BL_FLOW_WAYS];
+	__u32 pad[8];
+	struct bl_flow6 entries[BL_FLOW_WAYS];
 };
 
 /* Both ends of a packet. */

@@ -178,25 +178,52 @@ int packet_setup_attach_only(char **argv, struct bl_err *err)
 	return r;
 }
 
-union flow_key {
-	struct bl_flow4_key v4;
-	struct bl_flow6_key v6;
+/* All of the map of established flows, mapped. */
+union flow_buckets {
+	const void *memory;
+	const struct bl_flow4_bucket *v4;
+	const struct bl_flow6_bucket *v6;
 };
 
-union flow_value {
-	struct bl_flow flow;
-	struct bl_flow4 v4;
-	struct bl_flow6 v6;
-};
+static bool is_ipv4(const struct packet_setup *setup)
+{
+	return setup->services.frontend.family == BL_FAMILY_IPV4;
+}
+
+static size_t flows_size(const struct packet_setup *setup)
+{
+	return is_ipv4(setup) ? BL_FLOWS4_BUCKETS * sizeof(struct bl_flow4_bucket)
+			      : BL_FLOWS6_BUCKETS * sizeof(struct bl_flow6_bucket);
+}
+
+static union flow_buckets map_flows(const struct packet_setup *setup)
+{
+	void *memory = mmap(NULL, flows_size(setup), PROT_READ, MAP_SHARED, setup->flows_fd, 0);
+
+	return (union flow_buckets){.memory = memory == MAP_FAILED ? NULL : memory};
+}
+
+static uint32_t entries_of(const struct packet_setup *setup)
+{
+	return is_ipv4(setup) ? BL_FLOWS4_MAX : BL_FLOWS6_MAX;
+}
+
+static bool is_used(const struct packet_setup *setup, union flow_buckets buckets, uint32_t i)
+{
+	return is_ipv4(setup) ? buckets.v4[i / BL_FLOW_WAYS].tags[i % BL_FLOW_WAYS]
+			      : buckets.v6[i / BL_FLOW_WAYS].tags[i % BL_FLOW_WAYS];
+}
 
 size_t packet_setup_count_flows(const struct packet_setup *setup)
 {
-	union flow_key key;
+	union flow_buckets buckets = map_flows(setup);
 	size_t count = 0;
-	int r = bpf_map_get_next_key(setup->flows_fd, NULL, &key);
 
-	for (; r == 0 && count < 2 * BL_FLOWS4_MAX; count++)
-		r = bpf_map_get_next_key(setup->flows_fd, &key, &key);
+	if (!buckets.memory)
+		return 0;
+	for (uint32_t i = 0; i < entries_of(setup); i++)
+		count += is_used(setup, buckets, i);
+	(void)munmap((void *)buckets.memory, flows_size(setup));
 	return count;
 }
 
@@ -205,44 +232,65 @@ int packet_setup_answer(const struct packet_setup *setup)
 	struct bl_pending_bucket bucket;
 
 	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++) {
-		bool is_used = false;
+		bool is_full = false;
 
 		if (bpf_map_lookup_elem(setup->pending_fd, &i, &bucket) < 0)
 			return -errno;
 		for (uint32_t k = 0; k < BL_PENDING_WAYS; k++) {
-			is_used = is_used || bucket.tags[k];
+			is_full = is_full || bucket.tags[k];
 			bucket.entries[k].flow.state = BL_FLOW_ESTABLISHED;
 		}
-		if (is_used && bpf_map_update_elem(setup->pending_fd, &i, &bucket, BPF_EXIST) < 0)
+		if (is_full && bpf_map_update_elem(setup->pending_fd, &i, &bucket, BPF_EXIST) < 0)
 			return -errno;
 	}
 	return 0;
 }
 
+static bool take_answer4(const struct bl_flow4 *entry, struct bl_tuple *ret)
+{
+	if (entry->flow.kind != BL_FLOW_REPLY_REMOTE)
+		return false;
+	*ret = (struct bl_tuple){.family = BL_FAMILY_IPV4,
+				 .source_port = entry->key.source_port,
+				 .destination_port = entry->key.destination_port};
+	memcpy(ret->source.ipv4, entry->key.source, 4);
+	memcpy(ret->destination.ipv4, entry->key.destination, 4);
+	return true;
+}
+
+static bool take_answer6(const struct bl_flow6 *entry, struct bl_tuple *ret)
+{
+	if (entry->flow.kind != BL_FLOW_REPLY_REMOTE)
+		return false;
+	*ret = (struct bl_tuple){.family = BL_FAMILY_IPV6,
+				 .source_port = entry->key.source_port,
+				 .destination_port = entry->key.destination_port};
+	memcpy(ret->source.ipv6, entry->key.source, 16);
+	memcpy(ret->destination.ipv6, entry->key.destination, 16);
+	return true;
+}
+
 int packet_setup_find_answer(const struct packet_setup *setup, struct bl_tuple *ret)
 {
-	bool is_ipv4 = setup->services.frontend.family == BL_FAMILY_IPV4;
-	union flow_key key;
-	union flow_value value;
-	int r = bpf_map_get_next_key(setup->flows_fd, NULL, &key);
+	union flow_buckets buckets = map_flows(setup);
+	bool is_found = false;
 
-	for (; r == 0; r = bpf_map_get_next_key(setup->flows_fd, &key, &key)) {
-		if (bpf_map_lookup_elem(setup->flows_fd, &key, &value) < 0 ||
-		    value.flow.kind != BL_FLOW_REPLY_REMOTE)
+	if (!buckets.memory)
+		return -errno;
+	for (uint32_t i = 0; i < entries_of(setup) && !is_found; i++) {
+		if (!is_used(setup, buckets, i))
 			continue;
-		*ret = (struct bl_tuple){.family = setup->services.frontend.family};
-		if (is_ipv4) {
-			memcpy(ret->source.ipv4, key.v4.source, 4);
-			memcpy(ret->destination.ipv4, key.v4.destination, 4);
-		} else {
-			memcpy(ret->source.ipv6, key.v6.source, 16);
-			memcpy(ret->destination.ipv6, key.v6.destination, 16);
-		}
-		ret->source_port = is_ipv4 ? key.v4.source_port : key.v6.source_port;
-		ret->destination_port = is_ipv4 ? key.v4.destination_port : key.v6.destination_port;
-		return 0;
+		is_found =
+			is_ipv4(setup)
+				? take_answer4(
+					  &buckets.v4[i / BL_FLOW_WAYS].entries[i % BL_FLOW_WAYS],
+					  ret)
+				: take_answer6(
+					  &buckets.v6[i / BL_FLOW_WAYS].entries[i % BL_FLOW_WAYS],
+					  ret);
 	}
-	return -ENOENT;
+	(void)munmap((void *)buckets.memory, flows_size(setup));
+	return is_found ? 0 : -ENOENT;
 }
 
 struct packet_work *packet_setup_map(int fd)

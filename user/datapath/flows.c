@@ -13,17 +13,6 @@ struct flow_list {
 	size_t capacity;
 };
 
-union flow_key {
-	struct bl_flow4_key ipv4;
-	struct bl_flow6_key ipv6;
-};
-
-union flow_value {
-	struct bl_flow flow; /* both begin with it */
-	struct bl_flow4 ipv4;
-	struct bl_flow6 ipv6;
-};
-
 static struct bl_flow_row *add_row(struct flow_list *list)
 {
 	if (list->count == list->capacity) {
@@ -39,64 +28,88 @@ static struct bl_flow_row *add_row(struct flow_list *list)
 	return &list->rows[list->count++];
 }
 
-static void set_ends(struct bl_tuple *ret, uint8_t family, const void *source,
-		     const void *destination, size_t size)
+static void set_ends(struct bl_flow_row *row, const struct bl_flow *flow, uint8_t family,
+		     uint8_t protocol)
 {
-	ret->family = family;
-	memcpy(ret->source.ipv6, source, size);
-	memcpy(ret->destination.ipv6, destination, size);
+	row->flow = *flow;
+	row->from.family = row->to.family = family;
+	row->from.protocol = row->to.protocol = protocol;
+	row->to.source_port = flow->source_port;
+	row->to.destination_port = flow->destination_port;
 }
 
-static int add_flow(struct flow_list *list, uint8_t family, const union flow_key *key,
-		    const union flow_value *value)
+static int add_flow4(struct flow_list *list, const struct bl_flow4 *entry)
 {
-	const struct bl_flow4_key *key4 = &key->ipv4;
-	const struct bl_flow6_key *key6 = &key->ipv6;
 	struct bl_flow_row *row = add_row(list);
-	bool is_ipv4 = family == BL_FAMILY_IPV4;
 
 	if (!row)
 		return -ENOMEM;
-	row->flow = value->flow;
-	if (is_ipv4) {
-		set_ends(&row->from, family, key4->source, key4->destination, 4);
-		set_ends(&row->to, family, value->ipv4.source, value->ipv4.destination, 4);
-	} else {
-		set_ends(&row->from, family, key6->source, key6->destination, 16);
-		set_ends(&row->to, family, value->ipv6.source, value->ipv6.destination, 16);
-	}
-	row->from.protocol = row->to.protocol = is_ipv4 ? key4->protocol : key6->protocol;
-	row->from.source_port = is_ipv4 ? key4->source_port : key6->source_port;
-	row->from.destination_port = is_ipv4 ? key4->destination_port : key6->destination_port;
-	row->to.source_port = value->flow.source_port;
-	row->to.destination_port = value->flow.destination_port;
+	set_ends(row, &entry->flow, BL_FAMILY_IPV4, entry->key.protocol);
+	row->from.source_port = entry->key.source_port;
+	row->from.destination_port = entry->key.destination_port;
+	memcpy(row->from.source.ipv4, entry->key.source, 4);
+	memcpy(row->from.destination.ipv4, entry->key.destination, 4);
+	memcpy(row->to.source.ipv4, entry->source, 4);
+	memcpy(row->to.destination.ipv4, entry->destination, 4);
 	return 0;
 }
 
-/* A flow that goes between its key and its value is left out; when the key to go on from is gone,
- * the kernel starts over, so the size of the map bounds the walk. */
-static int read_family(const struct bl_kernel *kernel, uint8_t family, size_t limit,
+static int add_flow6(struct flow_list *list, const struct bl_flow6 *entry)
+{
+	struct bl_flow_row *row = add_row(list);
+
+	if (!row)
+		return -ENOMEM;
+	set_ends(row, &entry->flow, BL_FAMILY_IPV6, entry->key.protocol);
+	row->from.source_port = entry->key.source_port;
+	row->from.destination_port = entry->key.destination_port;
+	memcpy(row->from.source.ipv6, entry->key.source, 16);
+	memcpy(row->from.destination.ipv6, entry->key.destination, 16);
+	memcpy(row->to.source.ipv6, entry->source, 16);
+	memcpy(row->to.destination.ipv6, entry->destination, 16);
+	return 0;
+}
+
+/* A bucket of either family begins with its tags. What was written meanwhile is left out. */
+static int add_bucket(struct flow_list *list, uint8_t family, const void *bucket, size_t end)
+{
+	const volatile uint32_t *tags = bucket;
+	const struct bl_flow4_bucket *bucket4 = bucket;
+	const struct bl_flow6_bucket *bucket6 = bucket;
+	int r = 0;
+
+	for (uint32_t way = 0; r == 0 && way < BL_FLOW_WAYS && list->count < end; way++) {
+		uint32_t tag = tags[way];
+
+		if (tag == 0 || tag == BL_FLOW_BUSY)
+			continue;
+		r = family == BL_FAMILY_IPV4 ? add_flow4(list, &bucket4->entries[way])
+					     : add_flow6(list, &bucket6->entries[way]);
+		if (r == 0 && tags[way] != tag)
+			list->count--;
+	}
+	return r;
+}
+
+static int read_family(struct bl_kernel *kernel, uint8_t family, size_t limit,
 		       struct flow_list *list)
 {
 	enum bl_map_id map = family == BL_FAMILY_IPV4 ? BL_MAP_ID_FLOWS4 : BL_MAP_ID_FLOWS6;
-	int fd = kernel->maps.fds[map];
+	size_t size = family == BL_FAMILY_IPV4 ? sizeof(struct bl_flow4_bucket)
+					       : sizeof(struct bl_flow6_bucket);
 	size_t end = list->count + limit;
-	union flow_key key;
-	union flow_key next;
-	int r = bpf_map_get_next_key(fd, NULL, &next);
+	struct bl_array buckets = {.fd = -1};
+	int r = bl_kernel_open_array(kernel, map, size, &buckets, NULL);
 
 	for (uint32_t i = 0; r == 0 && list->count < end && i < kernel->maps.sizes[map]; i++) {
-		union flow_value value;
+		void *bucket;
 
-		key = next;
-		r = bpf_map_lookup_elem(fd, &key, &value);
+		r = bl_array_row(&buckets, i, &bucket);
 		if (r == 0)
-			r = add_flow(list, family, &key, &value);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		r = bpf_map_get_next_key(fd, &key, &next);
+			r = add_bucket(list, family, bucket, end);
 	}
-	return r == -ENOENT ? 0 : r;
+	bl_array_done(&buckets);
+	return r;
 }
 
 static int read_pending(const struct bl_kernel *kernel, size_t limit, struct flow_list *list)
@@ -140,7 +153,7 @@ int bl_kernel_read_flows(struct bl_datapath *datapath, size_t limit, struct bl_f
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		r = read_family((const struct bl_kernel *)datapath, families[i], limit, &list);
+		r = read_family((struct bl_kernel *)datapath, families[i], limit, &list);
 
 		if (r < 0)
 			return read_failed(

@@ -274,16 +274,19 @@ Test(device, next_hops_get_a_new_generation, .init = devices_up, .fini = place_d
 
 static void add_flow(uint8_t last)
 {
-	const struct bl_flow4_key key = {.source = {198, 51, 100, last},
-					 .source_port = htons(4000),
-					 .destination_port = htons(80),
-					 .protocol = IPPROTO_TCP};
-	const struct bl_flow4 flow = {.flow = {.kind = BL_FLOW_LOCAL, .backend_id = last},
+	const struct bl_flow4 flow = {.key = {.source = {198, 51, 100, last},
+					      .source_port = htons(4000),
+					      .destination_port = htons(80),
+					      .protocol = IPPROTO_TCP},
+				      .flow = {.kind = BL_FLOW_LOCAL, .backend_id = last},
 				      .source = {198, 51, 100, last},
 				      .destination = {10, 244, 1, last}};
+	struct bl_flow4_bucket bucket = {.tags = {[3] = 1, [4] = BL_FLOW_BUSY}};
 	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_FLOWS4);
+	uint32_t index = last * 1000u;
 
-	cr_assert_eq(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
+	bucket.entries[3] = flow;
+	cr_assert_eq(bpf_map_update_elem(fd, &index, &bucket, BPF_ANY), 0);
 }
 
 Test(device, flows_that_wait_to_be_confirmed_are_read_too, .init = devices_up, .fini = place_down)

@@ -116,8 +116,7 @@ void packet_peer(const char *text, uint32_t bits)
 	put("dsr_peers", &key, &value);
 }
 
-/* All elements of an array by one call: thousands of calls take long in an emulated guest. */
-static void put_all(const char *map, uint32_t count, const void *values)
+void packet_put_all(const char *map, uint32_t count, const void *values)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	uint32_t *keys = calloc(count, sizeof(*keys));
@@ -130,22 +129,6 @@ static void put_all(const char *map, uint32_t count, const void *values)
 		     "map '%s': %s", map, strerror(errno));
 	cr_assert_eq(done, count);
 	free(keys);
-}
-
-static struct bl_pending_bucket *all_pending(void)
-{
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	struct bl_pending_bucket *buckets = calloc(BL_PENDING_BUCKETS, sizeof(*buckets));
-	uint32_t *keys = calloc(BL_PENDING_BUCKETS, sizeof(*keys));
-	uint32_t next, count = BL_PENDING_BUCKETS;
-	int r;
-
-	cr_assert(buckets && keys);
-	r = bpf_map_lookup_batch(map_fd("pending"), NULL, &next, keys, buckets, &count, &opts);
-	cr_assert((r == 0 || errno == ENOENT) && count == BL_PENDING_BUCKETS, "map 'pending': %s",
-		  strerror(errno));
-	free(keys);
-	return buckets;
 }
 
 static void open_ports(uint8_t protocol, uint16_t port, bool is_reply)
@@ -174,7 +157,7 @@ static void open_snat_ports(const struct bl_packet_tunables *tunables)
 		words[tcp / 64].destination |= 1ull << tcp % 64;
 		words[udp / 64].destination |= 1ull << udp % 64;
 	}
-	put_all("packet_ports", BL_PACKET_PORT_WORDS, words);
+	packet_put_all("packet_ports", BL_PACKET_PORT_WORDS, words);
 	free(words);
 }
 
@@ -204,20 +187,10 @@ static size_t clear(const char *map)
 	return count;
 }
 
-static void clear_pending(void)
-{
-	struct bl_pending_bucket *empty = calloc(BL_PENDING_BUCKETS, sizeof(*empty));
-
-	cr_assert_not_null(empty);
-	put_all("pending", BL_PENDING_BUCKETS, empty);
-	free(empty);
-}
-
 static void clear_all(void)
 {
-	static const char *const names[] = {"frontends4", "frontends6",  "flows4",     "flows6",
-					    "affinity",   "fragments4",  "fragments6", "sources4",
-					    "sources6",   "dsr_backends"};
+	static const char *const names[] = {"frontends4", "frontends6", "affinity", "fragments4",
+					    "fragments6", "sources4",   "sources6", "dsr_backends"};
 	uint64_t *zeros = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*zeros));
 
 	cr_assert_not_null(zeros);
@@ -225,7 +198,7 @@ static void clear_all(void)
 		(void)clear(names[i]);
 	for (uint32_t reason = 0; reason < BL_REASON_COUNT; reason++)
 		put("reasons", &reason, zeros);
-	clear_pending();
+	packet_flows_clear();
 	free(zeros);
 }
 
@@ -463,141 +436,6 @@ void packet_leave(const struct frame *frame, struct outcome *ret)
 	packet_run(HOOK_TC_EGRESS, data, len, ret);
 }
 
-static struct bl_tuple tuple_of(const struct ends *ends)
-{
-	struct bl_tuple tuple = {
-		.source_port = htons(ends->from_port),
-		.destination_port = htons(ends->to_port),
-		.family = setting->family == 4 ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6,
-		.protocol = (uint8_t)setting->protocol,
-	};
-	int family = setting->family == 4 ? AF_INET : AF_INET6;
-
-	cr_assert_eq(inet_pton(family, ends->from, &tuple.source), 1);
-	cr_assert_eq(inet_pton(family, ends->to, &tuple.destination), 1);
-	return tuple;
-}
-
-/* Where a flow stands: an established one under its key, one that waits in a bucket. */
-struct place {
-	bool is_pending;
-	union {
-		struct bl_flow4_key key4;
-		struct bl_flow6_key key6;
-		uint32_t index; /* of the bucket */
-	};
-	uint32_t way;
-	union {
-		struct bl_flow4 flow4;
-		struct bl_flow6 flow6;
-		struct bl_pending_bucket bucket;
-	};
-};
-
-static const char *flows(void)
-{
-	return setting->family == 4 ? "flows4" : "flows6";
-}
-
-static bool find_pending(const struct bl_tuple *tuple, struct place *ret)
-{
-	struct bl_pending_bucket *buckets = all_pending();
-	bool is_found = false;
-
-	ret->is_pending = true;
-	for (uint32_t i = 0; !is_found && i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++) {
-		ret->index = i / BL_PENDING_WAYS;
-		ret->way = i % BL_PENDING_WAYS;
-		is_found =
-			buckets[ret->index].tags[ret->way] &&
-			!memcmp(&buckets[ret->index].entries[ret->way].from, tuple, sizeof(*tuple));
-	}
-	ret->bucket = buckets[ret->index];
-	free(buckets);
-	return is_found;
-}
-
-static bool find_flow(const struct ends *ends, struct place *ret)
-{
-	struct bl_tuple tuple = tuple_of(ends);
-
-	memset(ret, 0, sizeof(*ret));
-	if (setting->family == 4) {
-		memcpy(ret->key4.source, tuple.source.ipv4, 4);
-		memcpy(ret->key4.destination, tuple.destination.ipv4, 4);
-		ret->key4.source_port = tuple.source_port;
-		ret->key4.destination_port = tuple.destination_port;
-		ret->key4.protocol = tuple.protocol;
-	} else {
-		memcpy(ret->key6.source, tuple.source.ipv6, 16);
-		memcpy(ret->key6.destination, tuple.destination.ipv6, 16);
-		ret->key6.source_port = tuple.source_port;
-		ret->key6.destination_port = tuple.destination_port;
-		ret->key6.protocol = tuple.protocol;
-	}
-	return bpf_map_lookup_elem(map_fd(flows()), &ret->key4, &ret->flow4) == 0 ||
-	       find_pending(&tuple, ret);
-}
-
-static struct bl_flow *flow_in(struct place *place)
-{
-	if (place->is_pending)
-		return &place->bucket.entries[place->way].flow;
-	return setting->family == 4 ? &place->flow4.flow : &place->flow6.flow;
-}
-
-bool packet_flow(const struct ends *ends, struct flow *ret)
-{
-	static struct place place;
-
-	if (!find_flow(ends, &place))
-		return false;
-	ret->flow = *flow_in(&place);
-	ret->is_established = !place.is_pending;
-	if (place.is_pending) {
-		ret->source = place.bucket.entries[place.way].to.source;
-		ret->destination = place.bucket.entries[place.way].to.destination;
-		ret->flow.source_port = place.bucket.entries[place.way].to.source_port;
-		ret->flow.destination_port = place.bucket.entries[place.way].to.destination_port;
-	} else if (setting->family == 4) {
-		memset(&ret->source, 0, sizeof(ret->source));
-		memset(&ret->destination, 0, sizeof(ret->destination));
-		memcpy(ret->source.ipv4, place.flow4.source, 4);
-		memcpy(ret->destination.ipv4, place.flow4.destination, 4);
-	} else {
-		memcpy(&ret->source, place.flow6.source, 16);
-		memcpy(&ret->destination, place.flow6.destination, 16);
-	}
-	return true;
-}
-
-void packet_flow_age(const struct ends *ends, uint64_t seconds)
-{
-	static struct place place;
-
-	cr_assert(find_flow(ends, &place), "%s: no flow from %s to %s", setting->name, ends->from,
-		  ends->to);
-	flow_in(&place)->last_seen -= (uint32_t)(seconds * 1000000000ull >> BL_FLOW_TIME_SHIFT);
-	if (place.is_pending)
-		put("pending", &place.index, &place.bucket);
-	else
-		put(flows(), &place.key4, &place.flow4);
-}
-
-void packet_flow_delete(const struct ends *ends)
-{
-	static struct place place;
-
-	cr_assert(find_flow(ends, &place), "%s: no flow from %s to %s", setting->name, ends->from,
-		  ends->to);
-	if (!place.is_pending) {
-		cr_assert_eq(bpf_map_delete_elem(map_fd(flows()), &place.key4), 0);
-		return;
-	}
-	place.bucket.tags[place.way] = 0;
-	put("pending", &place.index, &place.bucket);
-}
-
 void packet_forget_guard(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -630,31 +468,6 @@ struct ends packet_establish(const struct frame *first, enum who backend)
 	assert_ends(&out, answer.to, answer.to_port, backend, POD_PORT, "the confirmation");
 	return (struct ends){address_of(backend, setting->family), POD_PORT,
 			     address_of(answer.to, setting->family), answer.to_port};
-}
-
-size_t packet_established_count(void)
-{
-	uint8_t key[64], next[64];
-	size_t count = 0;
-	void *from = NULL;
-
-	while (bpf_map_get_next_key(map_fd(flows()), from, next) == 0) {
-		memcpy(key, next, sizeof(key));
-		from = key;
-		count++;
-	}
-	return count;
-}
-
-size_t packet_flow_count(void)
-{
-	struct bl_pending_bucket *buckets = all_pending();
-	size_t count = packet_established_count();
-
-	for (uint32_t i = 0; i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++)
-		count += buckets[i / BL_PENDING_WAYS].tags[i % BL_PENDING_WAYS] != 0;
-	free(buckets);
-	return count;
 }
 
 uint64_t packet_reason(enum bl_reason reason)

@@ -25,10 +25,10 @@ static char pins[320];
 
 static void shrink(struct bpf_object *object)
 {
-	static const char *const arrays[] = {"slots",  "backends", "backend_stats", "service_stats",
-					     "maglev", "affinity", "flows4",        "flows6"};
-	static const uint32_t sizes[] = {
-		256, 4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK, 1024, 1024, 16384, 16384};
+	static const char *const arrays[] = {"slots",         "backends", "backend_stats",
+					     "service_stats", "maglev",   "affinity"};
+	static const uint32_t sizes[] = {256,  4096, 4096 / BL_STATS_BLOCK, 4096 / BL_STATS_BLOCK,
+					 1024, 1024};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(

@@ -18,5 +18,9 @@ bool programs_up(const struct bl_packet_tunables *tunables);
 void programs_down(void);
 int program_fd(enum hook hook);
 int map_fd(const char *name);
+/* All elements of an array by one call: thousands of calls take long in an emulated guest. */
+void packet_put_all(const char *map, uint32_t count, const void *values);
+/* Those that wait, too. */
+void packet_flows_clear(void);
 
 #endif

@@ -222,11 +222,11 @@ Test(pending, flows_that_differ_in_related_places_have_hashes_of_their_own)
 					 .family = BL_FAMILY_IPV4,
 					 .protocol = IPPROTO_UDP};
 
-		seen[i] = bl_pending_mix(12345, &tuple);
+		seen[i] = bl_tuple_hash(&tuple);
 		used[seen[i] % 64]++;
 		for (uint32_t k = 0; k < i; k++)
 			shared += seen[k] % BL_PENDING_BUCKETS == seen[i] % BL_PENDING_BUCKETS &&
-				  bl_pending_tag(seen[k]) == bl_pending_tag(seen[i]);
+				  bl_hash_tag(seen[k]) == bl_hash_tag(seen[i]);
 	}
 	cr_expect_eq(shared, 0);
 	/* Seven deviations of 64 in each. */
