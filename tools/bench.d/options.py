@@ -41,7 +41,7 @@ def sizes(text):
 
 PACKET = [
     ("sizes", sizes, "1x100 256x10 8192x5", "Services and backends of each, all measured"),
-    ("flows", int, 64000, "established flows; each takes two entries of 131,072 (IPv6: half)"),
+    ("flows", int, 64000, "established flows; each takes two entries of 163,840 (IPv6: half)"),
     ("rounds", int, 12, "rounds; each takes every case in turn"),
     ("batch", int, 200000, "packets of a case of one flow in a round"),
     ("cpu", int, -1, "core to stay on; default: the last"),
