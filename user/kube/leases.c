@@ -7,8 +7,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "kube/feed.h"
 #include "kube/fetch.h"
-#include "kube/reflector.h"
 #include "model/codec.h"
 
 #define PATH_MAX_LEN 1024
@@ -28,16 +28,13 @@ struct request { /* under way, or a free place */
 struct bl_leases {
 	struct bl_leases_config config;
 	struct bl_lease_book *book;
-	struct bl_reflector *reflector;
-	struct bl_kube_call *watch;
-	sd_event_source *watch_timer;
+	struct bl_feed *feed;
 	sd_event_source *timer;
 	struct request requests[REQUESTS_MAX];
 	struct bl_leases_info info;
 	bool started;
 	bool has_problem;   /* of requests */
 	bool watch_problem; /* of the watch */
-	bool lost;          /* memory was short: only a new list helps */
 	void (*left)(void *userdata);
 	void *left_userdata;
 };
@@ -216,15 +213,13 @@ static void step(struct bl_leases *leases)
 {
 	void (*left)(void *) = leases->left;
 
-	bl_lease_book_set_watching(leases->book, bl_reflector_info(leases->reflector).state ==
-							 BL_REFLECTOR_WATCHING);
+	bl_lease_book_set_watching(leases->book,
+				   bl_feed_info(leases->feed).state == BL_REFLECTOR_WATCHING);
 	if (bl_lease_book_changed(leases->book, now_ms()))
 		leases->config.changed(leases->config.userdata);
 	bl_lease_book_turn(leases->book, now_ms(), now_us(CLOCK_REALTIME), send_request, leases);
-	if (bl_lease_book_needs_list(leases->book, now_ms()) || leases->lost) {
-		leases->lost = false;
-		bl_reflector_relist(leases->reflector, now_ms());
-	}
+	if (bl_lease_book_needs_list(leases->book, now_ms()))
+		bl_feed_relist(leases->feed);
 	if (left && bl_lease_book_has_left(leases->book)) {
 		leases->left = NULL;
 		left(leases->left_userdata);
@@ -240,92 +235,13 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)usec;
 	if (!leases->started) {
 		leases->started = true;
-		bl_reflector_start(leases->reflector, now_ms());
+		bl_feed_start(leases->feed);
 	}
 	step(leases);
 	return 0;
 }
 
 /* The watch */
-
-static int on_head(struct bl_kube_call *call, int status, uint64_t retry_after_ms, void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	(void)call;
-	(void)retry_after_ms; /* comes again at the end */
-	bl_reflector_head(leases->reflector, status, now_ms());
-	return 0;
-}
-
-static int on_data(struct bl_kube_call *call, const void *bytes, size_t len, void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	(void)call;
-	return bl_reflector_data(leases->reflector, bytes, len, now_ms());
-}
-
-static void on_done(struct bl_kube_call *call, const struct bl_kube_outcome *outcome,
-		    void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	(void)call;
-	leases->watch = NULL;
-	bl_reflector_end(leases->reflector, outcome, now_ms());
-}
-
-static int on_send(const struct bl_reflector_get *get, void *userdata, struct bl_err *err)
-{
-	struct bl_leases *leases = userdata;
-	const struct bl_kube_request request = {
-		.method = "GET",
-		.path = get->path,
-		.compressed = get->compressed,
-		.idle_timeout_ms = get->idle_timeout_ms,
-		.total_timeout_ms = get->total_timeout_ms,
-	};
-	const struct bl_kube_handler handler = {on_head, on_data, on_done, leases};
-
-	leases->watch = bl_kube_send(leases->config.client, &request, &handler, err);
-	if (leases->watch)
-		return 0;
-	return err->code ? err->code : -EIO;
-}
-
-static void on_cancel(void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	leases->watch = bl_kube_call_cancel(leases->watch);
-}
-
-static int on_watch_timer(sd_event_source *timer, uint64_t usec, void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	(void)timer;
-	(void)usec;
-	bl_reflector_wake(leases->reflector, now_ms());
-	return 0;
-}
-
-static void on_wake_at(uint64_t at_ms, void *userdata)
-{
-	struct bl_leases *leases = userdata;
-
-	wake_at(leases->watch_timer, at_ms);
-}
-
-static uint32_t on_random(void *userdata)
-{
-	uint32_t value = 0;
-
-	(void)userdata;
-	(void)!getrandom(&value, sizeof(value), 0); /* four bytes are never cut short */
-	return value;
-}
 
 static void settle(struct bl_leases *leases)
 {
@@ -337,7 +253,7 @@ static void on_put(struct bl_object *object, void *userdata)
 	struct bl_leases *leases = userdata;
 
 	if (bl_lease_book_put(leases->book, (const struct bl_lease_object *)object, now_ms()) < 0)
-		leases->lost = true;
+		bl_feed_lose(leases->feed);
 }
 
 /* Nobody but an agent writes such Leases: one that cannot be read stays as it was known. */
@@ -365,7 +281,7 @@ static bool saw(const char *name, void *userdata)
 {
 	const struct bl_leases *leases = userdata;
 
-	return bl_reflector_saw(leases->reflector, leases->config.ns, name);
+	return bl_feed_saw(leases->feed, leases->config.ns, name);
 }
 
 static void on_complete(void *userdata)
@@ -379,7 +295,7 @@ static void on_flush(void *userdata)
 {
 	struct bl_leases *leases = userdata;
 
-	if (leases->watch)
+	if (bl_feed_info(leases->feed).state != BL_REFLECTOR_WAITING)
 		bl_lease_book_hear(leases->book, now_ms());
 	settle(leases);
 }
@@ -398,37 +314,34 @@ static void on_problem(const char *text, void *userdata)
 	leases->config.problem(words, leases->config.userdata);
 }
 
-static int make_reflector(struct bl_leases *leases)
+static int make_feed(struct bl_leases *leases)
 {
-	const struct bl_reflector_config config = {
+	const struct bl_feed_config config = {
+		.loop = leases->config.loop,
+		.client = leases->config.client,
 		.resource = {.kind = BL_KIND_LEASE,
 			     .ns = leases->config.ns,
 			     .label_selector = BL_LEASE_LABEL "=" BL_LEASE_LABEL_VALUE},
-		.ops = {.send = on_send,
-			.cancel = on_cancel,
-			.wake_at = on_wake_at,
-			.random = on_random,
-			.put = on_put,
-			.refuse = on_refuse,
-			.remove = on_remove,
-			.complete = on_complete,
-			.flush = on_flush,
-			.problem = on_problem},
-		.userdata = leases,
+		.receiver = {.put = on_put,
+			     .refuse = on_refuse,
+			     .remove = on_remove,
+			     .complete = on_complete,
+			     .flush = on_flush,
+			     .problem = on_problem,
+			     .userdata = leases},
 	};
 
-	return bl_reflector_new(&config, &leases->reflector);
+	return bl_feed_new(&config, &leases->feed);
 }
 
 /* The set */
 
-static int make_timer(struct bl_leases *leases, sd_event_time_handler_t handler,
-		      sd_event_source **ret)
+static int make_timer(struct bl_leases *leases)
 {
-	int r = sd_event_add_time(leases->config.loop, ret, CLOCK_MONOTONIC, 0, 1000, handler,
-				  leases);
+	int r = sd_event_add_time(leases->config.loop, &leases->timer, CLOCK_MONOTONIC, 0, 1000,
+				  on_timer, leases);
 
-	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+	return r < 0 ? r : sd_event_source_set_enabled(leases->timer, SD_EVENT_OFF);
 }
 
 int bl_leases_new(const struct bl_leases_config *config, struct bl_leases **ret)
@@ -438,20 +351,18 @@ int bl_leases_new(const struct bl_leases_config *config, struct bl_leases **ret)
 		.ns = config->ns,
 		.identity = config->identity,
 		.times = config->times,
-		.seed = (uint64_t)on_random(NULL) << 32 | on_random(NULL),
 	};
 	int r;
 
 	if (!leases)
 		return -ENOMEM;
 	leases->config = *config;
+	(void)!getrandom(&book.seed, sizeof(book.seed), 0); /* eight bytes are never cut short */
 	r = bl_lease_book_new(&book, &leases->book);
 	if (r >= 0)
-		r = make_timer(leases, on_timer, &leases->timer);
+		r = make_timer(leases);
 	if (r >= 0)
-		r = make_timer(leases, on_watch_timer, &leases->watch_timer);
-	if (r >= 0)
-		r = make_reflector(leases);
+		r = make_feed(leases);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(leases);
@@ -464,10 +375,8 @@ struct bl_leases *bl_leases_free(struct bl_leases *leases)
 		return NULL;
 	for (size_t i = 0; i < REQUESTS_MAX; i++)
 		(void)bl_kube_fetch_cancel(leases->requests[i].fetch);
-	(void)bl_kube_call_cancel(leases->watch);
-	bl_reflector_free(leases->reflector);
+	(void)bl_feed_free(leases->feed);
 	sd_event_source_disable_unref(leases->timer);
-	sd_event_source_disable_unref(leases->watch_timer);
 	(void)bl_lease_book_free(leases->book);
 	free(leases);
 	return NULL;

@@ -40,18 +40,25 @@ const char *bl_reflector_state_name(enum bl_reflector_state state)
 
 static void set_problem(struct bl_reflector *reflector, const char *text)
 {
-	const struct bl_reflector_config *config = &reflector->config;
+	const struct bl_reflector_receiver *receiver = &reflector->config.receiver;
 
 	if (!strcmp(reflector->problem, text ? text : ""))
 		return;
 	(void)snprintf(reflector->problem, sizeof(reflector->problem), "%s", text ? text : "");
-	config->ops.problem(text ? reflector->problem : NULL, config->userdata);
+	receiver->problem(text ? reflector->problem : NULL, receiver->userdata);
 }
 
 static void wake_at(struct bl_reflector *reflector, uint64_t at)
 {
 	reflector->wake_ms = at;
-	reflector->config.ops.wake_at(at, reflector->config.userdata);
+	reflector->config.transport.wake_at(at, reflector->config.transport.userdata);
+}
+
+static uint32_t get_random(const struct bl_reflector *reflector)
+{
+	const struct bl_reflector_transport *transport = &reflector->config.transport;
+
+	return transport->random(transport->userdata);
 }
 
 static int set_text(char **text, const char *value)
@@ -88,16 +95,16 @@ static int fail_body(struct bl_reflector *reflector, enum bl_reflector_fault fau
 static int put(struct bl_reflector *reflector, const struct bl_piece *piece,
 	       const struct bl_diag *diag)
 {
-	const struct bl_reflector_config *config = &reflector->config;
+	const struct bl_reflector_receiver *receiver = &reflector->config.receiver;
 
 	if (reflector->ask != BL_ASK_WATCH &&
 	    bl_hashes_add(&reflector->seen, hash_of(reflector, piece->ns, piece->name)) < 0)
 		return fail_body(reflector, BL_FAULT_MEMORY);
 	if (piece->object) {
-		config->ops.put(piece->object, config->userdata);
+		receiver->put(piece->object, receiver->userdata);
 	} else {
 		reflector->info.refused++;
-		config->ops.refuse(piece->ns, piece->name, diag, config->userdata);
+		receiver->refuse(piece->ns, piece->name, diag, receiver->userdata);
 	}
 	return 0;
 }
@@ -112,7 +119,7 @@ static int note_version(struct bl_reflector *reflector, const char *version)
 /* All that there is has come. */
 static int finish_list(struct bl_reflector *reflector, const char *version)
 {
-	struct bl_reflector_config *config = &reflector->config;
+	const struct bl_reflector_receiver *receiver = &reflector->config.receiver;
 	int r = note_version(reflector, version);
 
 	if (r < 0)
@@ -125,7 +132,7 @@ static int finish_list(struct bl_reflector *reflector, const char *version)
 	reflector->stale = 0;
 	reflector->cut_streams = 0;
 	reflector->judged_body = false;
-	config->ops.complete(config->userdata);
+	receiver->complete(receiver->userdata);
 	bl_hashes_done(&reflector->seen);
 	set_problem(reflector, NULL);
 	return 0;
@@ -152,7 +159,7 @@ static int take_bookmark(struct bl_reflector *reflector, const struct bl_piece *
 static int take_event(struct bl_reflector *reflector, const struct bl_piece *piece,
 		      const struct bl_diag *diag)
 {
-	const struct bl_reflector_config *config = &reflector->config;
+	const struct bl_reflector_receiver *receiver = &reflector->config.receiver;
 	int r = 0;
 
 	switch (piece->type) {
@@ -160,7 +167,7 @@ static int take_event(struct bl_reflector *reflector, const struct bl_piece *pie
 		r = put(reflector, piece, diag);
 		break;
 	case BL_PIECE_DELETED:
-		config->ops.remove(piece->ns, piece->name, config->userdata);
+		receiver->remove(piece->ns, piece->name, receiver->userdata);
 		break;
 	case BL_PIECE_BOOKMARK:
 		r = take_bookmark(reflector, piece);
@@ -234,7 +241,7 @@ static void go_wait(struct bl_reflector *reflector, const struct bl_verdict *ver
 {
 	unsigned int step = reflector->info.failures++;
 	uint64_t base = BACKOFF_MIN_MS << (step < BACKOFF_STEPS ? step : BACKOFF_STEPS);
-	uint32_t random = reflector->config.ops.random(reflector->config.userdata);
+	uint32_t random = get_random(reflector);
 
 	if (base > BACKOFF_MAX_MS)
 		base = BACKOFF_MAX_MS;
@@ -261,7 +268,7 @@ static void act(struct bl_reflector *reflector, const struct bl_verdict *verdict
 static void add_watch_time(struct bl_reflector *reflector, struct bl_buf *path,
 			   struct bl_reflector_get *get)
 {
-	uint32_t random = reflector->config.ops.random(reflector->config.userdata);
+	uint32_t random = get_random(reflector);
 	unsigned int seconds = WATCH_MIN_S + random % (WATCH_MAX_S - WATCH_MIN_S + 1);
 	char text[16];
 
@@ -317,6 +324,7 @@ static void send(struct bl_reflector *reflector, uint64_t now)
 	_cleanup_(bl_buf_done) struct bl_buf path = {0};
 	struct bl_reflector_get get = {0};
 	struct bl_verdict verdict = {.next = reflector->ask};
+	const struct bl_reflector_transport *transport = &reflector->config.transport;
 	struct bl_err err = {0};
 	int r;
 
@@ -329,7 +337,7 @@ static void send(struct bl_reflector *reflector, uint64_t now)
 	make_get(reflector, &path, &get);
 	get.path = path.data;
 	r = path.failed ? bl_err_set(&err, -ENOMEM, "no memory")
-			: reflector->config.ops.send(&get, reflector->config.userdata, &err);
+			: transport->send(&get, transport->userdata, &err);
 	if (r < 0) {
 		(void)snprintf(verdict.text, sizeof(verdict.text), "cannot ask the server: %.700s",
 			       err.text);
@@ -390,7 +398,7 @@ int bl_reflector_data(struct bl_reflector *reflector, const void *bytes, size_t 
 		return 0;
 	if (r < 0 && reflector->fault == BL_FAULT_NONE)
 		reflector->fault = r == -ENOMEM ? BL_FAULT_MEMORY : BL_FAULT_BODY;
-	reflector->config.ops.flush(reflector->config.userdata);
+	reflector->config.receiver.flush(reflector->config.receiver.userdata);
 	return r < 0 ? -ECANCELED : 0;
 }
 
@@ -451,19 +459,20 @@ void bl_reflector_end(struct bl_reflector *reflector, const struct bl_kube_outco
 		bl_reflector_judge(reflector, outcome, &verdict);
 		act(reflector, &verdict, now);
 	}
-	reflector->config.ops.flush(reflector->config.userdata);
+	reflector->config.receiver.flush(reflector->config.receiver.userdata);
 }
 
 static void give_up_call(struct bl_reflector *reflector, enum bl_reflector_fault fault,
 			 uint64_t now)
 {
+	const struct bl_reflector_transport *transport = &reflector->config.transport;
 	const struct bl_kube_outcome outcome = {.end = BL_KUBE_END_IDLE,
 						.status = reflector->http,
 						.retry_after_ms = BL_KUBE_NO_RETRY_AFTER,
 						.text = "the server does not answer"};
 
 	reflector->fault = fault;
-	reflector->config.ops.cancel(reflector->config.userdata);
+	transport->cancel(transport->userdata);
 	bl_reflector_end(reflector, &outcome, now);
 }
 
@@ -496,8 +505,10 @@ void bl_reflector_start(struct bl_reflector *reflector, uint64_t now)
 
 void bl_reflector_relist(struct bl_reflector *reflector, uint64_t now)
 {
+	const struct bl_reflector_transport *transport = &reflector->config.transport;
+
 	if (reflector->in_call)
-		reflector->config.ops.cancel(reflector->config.userdata);
+		transport->cancel(transport->userdata);
 	reflector->in_call = false;
 	ask(reflector, BL_ASK_LIST, now);
 }
@@ -525,8 +536,7 @@ int bl_reflector_new(const struct bl_reflector_config *config, struct bl_reflect
 	reflector->config = *config;
 	reflector->can_stream = !config->no_streaming_lists;
 	reflector->wake_ms = UINT64_MAX;
-	reflector->seed = (uint64_t)config->ops.random(config->userdata) << 32 |
-			  config->ops.random(config->userdata);
+	reflector->seed = (uint64_t)get_random(reflector) << 32 | get_random(reflector);
 	r = bl_splitter_new(&handler, &reflector->splitter);
 	if (r >= 0)
 		r = bl_piece_reader_new(config->resource.kind, &reflector->reader);

@@ -21,8 +21,8 @@ struct bl_reflector_get { /* borrowed for the call */
 	bool compressed;
 };
 
-/* None may free the reflector. */
-struct bl_reflector_ops {
+/* What it does its work with. */
+struct bl_reflector_transport {
 	/* Starts a GET, of which bl_reflector_head, _data and _end tell later. At most one at a
 	 * time. */
 	int (*send)(const struct bl_reflector_get *get, void *userdata, struct bl_err *err);
@@ -31,7 +31,11 @@ struct bl_reflector_ops {
 	/* bl_reflector_wake is wanted at that time, and not before; UINT64_MAX: not at all. */
 	void (*wake_at)(uint64_t at_ms, void *userdata);
 	uint32_t (*random)(void *userdata);
+	void *userdata;
+};
 
+/* Who hears of the objects. None may free the reflector, or let it list again. */
+struct bl_reflector_receiver {
 	/* An object as it is now; the receiver takes a reference to keep it. */
 	void (*put)(struct bl_object *object, void *userdata);
 	/* The server's new version of an object cannot be used: the one before stays in force. */
@@ -46,12 +50,13 @@ struct bl_reflector_ops {
 	void (*flush)(void *userdata);
 	/* What is wrong now, for people; NULL: all is well. */
 	void (*problem)(const char *text, void *userdata);
+	void *userdata;
 };
 
 struct bl_reflector_config {
 	struct bl_kube_resource resource; /* strings are borrowed as long as the reflector lives */
-	struct bl_reflector_ops ops;
-	void *userdata;
+	struct bl_reflector_transport transport;
+	struct bl_reflector_receiver receiver;
 	bool no_streaming_lists; /* do not even ask for them */
 };
 

@@ -4,11 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/map.h"
-#include "kube/reflector.h"
+#include "kube/feed.h"
 #include "model/service.h"
 
 #define BATCH_MAX 256u
@@ -20,13 +19,10 @@ struct kubernetes;
 
 struct follower {
 	struct kubernetes *kubernetes;
-	struct bl_reflector *reflector;
-	struct bl_kube_call *call; /* NULL: none */
-	sd_event_source *timer;
+	struct bl_feed *feed;
 	enum bl_kind kind;
 	bool started;
 	bool optional; /* not waited for when it cannot be had */
-	bool lost;     /* memory was short: only a new list helps */
 	char *selector;
 };
 
@@ -34,7 +30,8 @@ struct kubernetes {
 	struct bl_source source;
 	struct bl_kube_client *client;
 	char *node_name;
-	sd_event *loop;
+	bool all_services;
+	bool all_nodes;
 	struct follower followers[BL_SOURCE_KINDS];
 	bool synced;
 	bool node_missing;
@@ -108,7 +105,7 @@ static void on_problem(const char *text, void *userdata)
 {
 	struct follower *follower = userdata;
 	struct kubernetes *kubernetes = follower->kubernetes;
-	bool synced = bl_reflector_info(follower->reflector).synced;
+	bool synced = bl_feed_info(follower->feed).synced;
 	char subject[64], words[1200];
 
 	(void)snprintf(subject, sizeof(subject), "kubernetes: %s",
@@ -174,7 +171,7 @@ static void start_follower(struct follower *follower)
 	if (follower->started)
 		return;
 	follower->started = true;
-	bl_reflector_start(follower->reflector, now_ms());
+	bl_feed_start(follower->feed);
 }
 
 static struct follower *follower_of(struct kubernetes *kubernetes, enum bl_kind kind)
@@ -209,7 +206,7 @@ static void on_put(struct bl_object *object, void *userdata)
 	    bl_service_of(object)->spec.session_affinity == BL_SESSION_AFFINITY_CLIENT_IP)
 		start_follower(follower_of(kubernetes, BL_KIND_POD));
 	if (bl_object_list_add_take(&kubernetes->puts, bl_object_ref(object)) < 0)
-		follower->lost = true;
+		bl_feed_lose(follower->feed);
 }
 
 static void on_remove(const char *ns, const char *name, void *userdata)
@@ -225,7 +222,7 @@ static void on_remove(const char *ns, const char *name, void *userdata)
 	copy.name = strdup(name);
 	if ((ns && !copy.ns) || !copy.name) {
 		free_name(&copy);
-		follower->lost = true;
+		bl_feed_lose(follower->feed);
 		return;
 	}
 	kubernetes->removals[kubernetes->removal_count++] = copy;
@@ -239,7 +236,7 @@ static void check_full(struct kubernetes *kubernetes)
 		return;
 	for (size_t i = 0; i < BL_SOURCE_KINDS; i++) {
 		const struct follower *follower = &kubernetes->followers[i];
-		struct bl_reflector_info info = bl_reflector_info(follower->reflector);
+		struct bl_reflector_info info = bl_feed_info(follower->feed);
 
 		if (info.synced || (follower->optional && (!follower->started || info.problem)))
 			continue;
@@ -267,8 +264,7 @@ static bool find_gone_refused(const struct follower *follower, char label[static
 		slash = strchr(names, '/');
 		if (slash)
 			*slash = '\0';
-		if (!bl_reflector_saw(follower->reflector, slash ? names : NULL,
-				      slash ? slash + 1 : names))
+		if (!bl_feed_saw(follower->feed, slash ? names : NULL, slash ? slash + 1 : names))
 			return true;
 	}
 	return false;
@@ -294,7 +290,7 @@ static void on_complete(void *userdata)
 		const struct bl_meta *meta = &items[i]->meta;
 
 		if (items[i]->origin.file == bl_source_cluster &&
-		    !bl_reflector_saw(follower->reflector, meta->ns, meta->name)) {
+		    !bl_feed_saw(follower->feed, meta->ns, meta->name)) {
 			/* Delivering frees it. */
 			if (kubernetes->removal_count == BATCH_MAX)
 				deliver(kubernetes, false);
@@ -303,126 +299,66 @@ static void on_complete(void *userdata)
 	}
 	deliver(kubernetes, false);
 	if (follower->kind == BL_KIND_NODE)
-		set_node_missing(kubernetes, !bl_reflector_saw(follower->reflector, NULL,
-							       kubernetes->node_name));
+		set_node_missing(kubernetes,
+				 !bl_feed_saw(follower->feed, NULL, kubernetes->node_name));
 	check_full(kubernetes);
 }
 
-/* Calls and clocks */
-
-static int on_head(struct bl_kube_call *call, int status, uint64_t retry_after_ms, void *userdata)
-{
-	struct follower *follower = userdata;
-
-	(void)call;
-	(void)retry_after_ms; /* comes again at the end */
-	start_needed(follower->kubernetes);
-	bl_reflector_head(follower->reflector, status, now_ms());
-	return 0;
-}
-
-/* Not while the reflector is at work. */
-static bool make_up_for_lost(struct follower *follower)
-{
-	if (!follower->lost)
-		return false;
-	follower->lost = false;
-	bl_reflector_relist(follower->reflector, now_ms());
-	return true;
-}
-
-static int on_data(struct bl_kube_call *call, const void *bytes, size_t len, void *userdata)
-{
-	struct follower *follower = userdata;
-	int r = bl_reflector_data(follower->reflector, bytes, len, now_ms());
-
-	(void)call;
-	return make_up_for_lost(follower) ? 0 : r;
-}
-
-static void on_done(struct bl_kube_call *call, const struct bl_kube_outcome *outcome,
-		    void *userdata)
-{
-	struct follower *follower = userdata;
-
-	(void)call;
-	follower->call = NULL;
-	start_needed(follower->kubernetes);
-	bl_reflector_end(follower->reflector, outcome, now_ms());
-	(void)make_up_for_lost(follower);
-}
-
-static int on_send(const struct bl_reflector_get *get, void *userdata, struct bl_err *err)
-{
-	struct follower *follower = userdata;
-	const struct bl_kube_request request = {
-		.method = "GET",
-		.path = get->path,
-		.compressed = get->compressed,
-		.idle_timeout_ms = get->idle_timeout_ms,
-		.total_timeout_ms = get->total_timeout_ms,
-	};
-	const struct bl_kube_handler handler = {on_head, on_data, on_done, follower};
-
-	follower->call = bl_kube_send(follower->kubernetes->client, &request, &handler, err);
-	if (follower->call)
-		return 0;
-	return err->code ? err->code : -EIO;
-}
-
-static void on_cancel(void *userdata)
-{
-	struct follower *follower = userdata;
-
-	follower->call = bl_kube_call_cancel(follower->call);
-}
-
-static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
-{
-	struct follower *follower = userdata;
-
-	(void)timer;
-	(void)usec;
-	bl_reflector_wake(follower->reflector, now_ms());
-	return 0;
-}
-
-static void on_wake_at(uint64_t at_ms, void *userdata)
-{
-	struct follower *follower = userdata;
-
-	if (at_ms == UINT64_MAX) {
-		(void)sd_event_source_set_enabled(follower->timer, SD_EVENT_OFF);
-		return;
-	}
-	(void)sd_event_source_set_time(follower->timer, (at_ms + 1) * 1000);
-	(void)sd_event_source_set_enabled(follower->timer, SD_EVENT_ONESHOT);
-}
-
-static uint32_t on_random(void *userdata)
-{
-	uint32_t value = 0;
-
-	(void)userdata;
-	/* Four bytes are never cut short. */
-	(void)!getrandom(&value, sizeof(value), 0);
-	return value;
-}
-
 /* The source */
+
+static const struct {
+	enum bl_kind kind;
+	const char *field; /* that must be the name of this node */
+	bool of_services;
+	bool optional;
+} rows[BL_SOURCE_KINDS] = {
+	{.kind = BL_KIND_SERVICE, .of_services = true},
+	{.kind = BL_KIND_ENDPOINT_SLICE, .of_services = true},
+	{.kind = BL_KIND_NODE, .field = "metadata.name"},
+	{.kind = BL_KIND_POD, .field = "spec.nodeName", .optional = true},
+};
+
+static void on_answered(void *userdata)
+{
+	start_needed(((struct follower *)userdata)->kubernetes);
+}
+
+static int make_feed(struct kubernetes *kubernetes, size_t index, sd_event *loop)
+{
+	bool all_of_kind = rows[index].kind == BL_KIND_NODE && kubernetes->all_nodes;
+	struct follower *follower = &kubernetes->followers[index];
+	struct bl_feed_config config = {
+		.loop = loop,
+		.client = kubernetes->client,
+		.resource = {.kind = rows[index].kind},
+		.receiver = {.put = on_put,
+			     .refuse = on_refuse,
+			     .remove = on_remove,
+			     .complete = on_complete,
+			     .flush = on_flush,
+			     .problem = on_problem,
+			     .userdata = follower},
+		.answered = on_answered,
+	};
+
+	if (rows[index].of_services && !kubernetes->all_services)
+		config.resource.label_selector = BL_KUBE_PROXIED_SELECTOR;
+	if (rows[index].field && !all_of_kind &&
+	    asprintf(&follower->selector, "%s=%s", rows[index].field, kubernetes->node_name) < 0) {
+		follower->selector = NULL;
+		return -ENOMEM;
+	}
+	config.resource.field_selector = follower->selector;
+	return bl_feed_new(&config, &follower->feed);
+}
 
 static int start(struct bl_source *source, sd_event *loop, struct bl_err *err)
 {
 	struct kubernetes *kubernetes = (struct kubernetes *)source;
 
-	kubernetes->loop = sd_event_ref(loop);
 	for (size_t i = 0; i < BL_SOURCE_KINDS; i++) {
-		struct follower *follower = &kubernetes->followers[i];
-		int r = sd_event_add_time_relative(loop, &follower->timer, CLOCK_MONOTONIC, 0, 0,
-						   on_timer, follower);
+		int r = make_feed(kubernetes, i, loop);
 
-		if (r >= 0)
-			r = sd_event_source_set_enabled(follower->timer, SD_EVENT_OFF);
 		if (r < 0)
 			return bl_err_set(err, r, "cannot follow the cluster: %s", strerror(-r));
 	}
@@ -436,12 +372,12 @@ static void rescan(struct bl_source *source)
 
 	for (size_t i = 0; i < BL_SOURCE_KINDS; i++)
 		if (kubernetes->followers[i].started)
-			bl_reflector_relist(kubernetes->followers[i].reflector, now_ms());
+			bl_feed_relist(kubernetes->followers[i].feed);
 }
 
 static struct bl_source_kind info_of(const struct follower *follower, uint64_t now)
 {
-	struct bl_reflector_info info = bl_reflector_info(follower->reflector);
+	struct bl_reflector_info info = bl_feed_info(follower->feed);
 	bool waits = info.state == BL_REFLECTOR_WAITING;
 
 	return (struct bl_source_kind){
@@ -498,16 +434,13 @@ static void kubernetes_free(struct bl_source *source)
 	for (size_t i = 0; i < BL_SOURCE_KINDS; i++) {
 		struct follower *follower = &kubernetes->followers[i];
 
-		bl_kube_call_cancel(follower->call);
-		sd_event_source_disable_unref(follower->timer);
-		bl_reflector_free(follower->reflector);
+		(void)bl_feed_free(follower->feed);
 		free(follower->selector);
 	}
 	bl_object_list_done(&kubernetes->puts);
 	for (size_t i = 0; i < kubernetes->removal_count; i++)
 		free_name(&kubernetes->removals[i]);
 	bl_map_free(kubernetes->refused);
-	sd_event_unref(kubernetes->loop);
 	free(kubernetes->node_name);
 	free(kubernetes);
 }
@@ -518,52 +451,6 @@ static const struct bl_source_ops kubernetes_ops = {
 	.info = info,
 	.free = kubernetes_free,
 };
-
-static const struct {
-	enum bl_kind kind;
-	const char *field; /* that must be the name of this node */
-	bool of_services;
-	bool optional;
-} rows[BL_SOURCE_KINDS] = {
-	{.kind = BL_KIND_SERVICE, .of_services = true},
-	{.kind = BL_KIND_ENDPOINT_SLICE, .of_services = true},
-	{.kind = BL_KIND_NODE, .field = "metadata.name"},
-	{.kind = BL_KIND_POD, .field = "spec.nodeName", .optional = true},
-};
-
-static int make_follower(struct kubernetes *kubernetes, size_t index,
-			 const struct bl_kubernetes_config *asked)
-{
-	bool all_of_kind = rows[index].kind == BL_KIND_NODE && asked->all_nodes;
-	struct follower *follower = &kubernetes->followers[index];
-	struct bl_reflector_config config = {
-		.resource = {.kind = rows[index].kind},
-		.ops = {.send = on_send,
-			.cancel = on_cancel,
-			.wake_at = on_wake_at,
-			.random = on_random,
-			.put = on_put,
-			.refuse = on_refuse,
-			.remove = on_remove,
-			.complete = on_complete,
-			.flush = on_flush,
-			.problem = on_problem},
-		.userdata = follower,
-	};
-
-	follower->kubernetes = kubernetes;
-	follower->kind = rows[index].kind;
-	follower->optional = rows[index].optional;
-	if (rows[index].of_services && !asked->all_services)
-		config.resource.label_selector = BL_KUBE_PROXIED_SELECTOR;
-	if (rows[index].field && !all_of_kind &&
-	    asprintf(&follower->selector, "%s=%s", rows[index].field, kubernetes->node_name) < 0) {
-		follower->selector = NULL;
-		return -ENOMEM;
-	}
-	config.resource.field_selector = follower->selector;
-	return bl_reflector_new(&config, &follower->reflector);
-}
 
 int bl_kubernetes_new(const struct bl_kubernetes_config *config,
 		      const struct bl_source_handler *handler, struct bl_source **ret)
@@ -576,10 +463,16 @@ int bl_kubernetes_new(const struct bl_kubernetes_config *config,
 		return -ENOMEM;
 	kubernetes->source = (struct bl_source){.ops = &kubernetes_ops, .handler = *handler};
 	kubernetes->client = config->client;
+	kubernetes->all_services = config->all_services;
+	kubernetes->all_nodes = config->all_nodes;
+	for (size_t i = 0; i < BL_SOURCE_KINDS; i++)
+		kubernetes->followers[i] = (struct follower){
+			.kubernetes = kubernetes,
+			.kind = rows[i].kind,
+			.optional = rows[i].optional,
+		};
 	kubernetes->node_name = strdup(config->node_name);
 	r = kubernetes->node_name ? bl_map_new(&kubernetes->refused) : -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < BL_SOURCE_KINDS; i++)
-		r = make_follower(kubernetes, i, config);
 	if (r < 0) {
 		kubernetes_free(&kubernetes->source);
 		return r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The objects of a cluster, followed at its API server: Services, EndpointSlices, the Node of this
- * agent or all of them, and the pods of this node once some Service has session affinity. One
- * reflector each (kube/reflector.h); here they get their calls, clocks and batches. Nothing is
- * kept: what is in force is the receiver's, who is asked for it when a list is complete.
+ * agent or all of them, and the pods of this node once some Service has session affinity. One feed
+ * each (kube/feed.h), whose objects go on in batches. Nothing is kept: what is in force is the
+ * receiver's, who is asked for it when a list is complete.
  *
  * The first full list is delivered when every one of them has had a whole list; pods are not waited
  * for when the server refuses them. A server that does not answer changes nothing.
