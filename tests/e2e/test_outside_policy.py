@@ -7,8 +7,8 @@ import pytest
 
 from lab import system
 from lab.traffic import RemoteSocket, fetch
-from objects import (GONE_TERMINATING, NODE_PORT, READY, SERVING_TERMINATING, UNREADY, WEB,
-                     put_slice)
+from objects import (GONE_TERMINATING, NODE_PORT, OTHER_VIP, READY, SERVING_TERMINATING, UNREADY,
+                     WEB, put_service, put_slice)
 from outside import (BALANCER, EXTERNAL, LOCAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask,
                      balancer_status, outcome, outcomes, put_node_port, url, wait_for, where)
 
@@ -223,6 +223,29 @@ def assert_reached(cluster, node, kind):
         else:
             system.wait_until(lambda: outcome(cluster.client, address, 80, 1) != "first", 5, 0.05,
                               f"{address} to end")
+
+
+def server_port(cluster):
+    """Of the pod that answers at the external IP: tells whose it is."""
+    done = cluster.client.curl(url(EXTERNAL[0], 80, "/where"), timeout=1, check=False)
+    return done.stdout.split()[1].rpartition(":")[2] if done.returncode == 0 else None
+
+
+def test_case_95_services_that_claim_one_external_ip_keep_their_other_addresses(cluster):
+    """Who has it keeps it, whatever the names; the other one gets it when it is given up."""
+    node = cluster.nodes[0]
+    node.pod.publish(labels=WEB)
+    cluster.outside.lead(EXTERNAL[0], node)
+    put_service(cluster, externalIPs=[EXTERNAL[0]])
+    wait_for(cluster.client, EXTERNAL[0], ["first"], 80)
+    put_service(cluster, "also", address=OTHER_VIP, externalIPs=[EXTERNAL[0]],
+                ports=[{"port": 80, "targetPort": 9090}])
+    wait_for(node, OTHER_VIP, ["first"], 80)
+    assert server_port(cluster) == "8080"
+    assert "'default/also' is in force in part" in node.beeline("status", check=False).stdout
+    put_service(cluster)
+    system.wait_until(lambda: server_port(cluster) == "9090", 5, 0.05, "the other one's pod")
+    assert node.beeline("status").returncode == 0
 
 
 @FAMILIES

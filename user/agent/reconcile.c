@@ -12,6 +12,7 @@
 #include "agent/task.h"
 #include "base/log.h"
 #include "model/service.h"
+#include "resolve/outside.h"
 
 #define APPLY_SUBJECT "datapath"
 #define BACKOFF_FIRST_USEC (1000 * 1000ull)
@@ -35,7 +36,8 @@ struct bl_reconcile {
 	struct bl_reconcile_stats stats;
 	struct bl_store_watch *watch;
 	struct bl_dirty dirty;
-	struct bl_map *refused;  /* "ns/name" of Services that the plan could not take */
+	struct bl_map
+		*refused; /* "ns/name" of Services that the plan could not take, or not whole */
 	struct bl_map *affinity; /* "ns/name" of Services with session affinity */
 	struct bl_sweep *sweep;
 	bool deriving;    /* changes of the store are our own */
@@ -92,21 +94,23 @@ static const char *split(char *full)
 	return slash + 1;
 }
 
-static void note_refused(struct bl_reconcile *reconcile, const char *ns, const char *name,
+/* `code` is bl_plan_put()'s; 0: all is in force. */
+static void note_refused(struct bl_reconcile *reconcile, const char *ns, const char *name, int code,
 			 const struct bl_err *err)
 {
 	char key[600], subject[640];
 
 	(void)snprintf(key, sizeof(key), "%s/%s", ns, name);
 	(void)snprintf(subject, sizeof(subject), "maps: service '%s'", key);
-	if (!err) {
+	if (code == 0) {
 		if (bl_map_remove_str(reconcile->refused, key))
 			bl_problems_clear(reconcile->config.problems, subject);
 		return;
 	}
 	(void)bl_map_put_str(reconcile->refused, key, reconcile, NULL); /* else no retry */
 	bl_problems_set(reconcile->config.problems, subject, BL_SEVERITY_ERROR,
-			"service '%s' is not in force: %s", key, err->text);
+			"service '%s' is %s: %s", key,
+			code < 0 ? "not in force" : "in force in part", err->text);
 }
 
 bool bl_reconcile_uses_affinity(const struct bl_reconcile *reconcile)
@@ -145,7 +149,7 @@ static int put_service(struct bl_reconcile *reconcile, const struct bl_service *
 		r = bl_plan_put(reconcile->config.plan, resolved, delta, &err);
 	if (r < 0 && !err.text[0])
 		(void)bl_err_set(&err, r, "cannot resolve it: %s", strerror(-r));
-	note_refused(reconcile, meta->ns, meta->name, r < 0 ? &err : NULL);
+	note_refused(reconcile, meta->ns, meta->name, r, &err);
 	return r;
 }
 
@@ -172,7 +176,7 @@ static bool update_service(struct bl_reconcile *reconcile, const char *ns, const
 	if (!service && remove_only) {
 		if (bl_plan_remove(reconcile->config.plan, ns, name, delta) < 0)
 			reconcile->full = true;
-		note_refused(reconcile, ns, name, NULL);
+		note_refused(reconcile, ns, name, 0, NULL);
 		note_affinity(reconcile, ns, name, NULL);
 		derive(reconcile, ns, name);
 	}
@@ -180,7 +184,7 @@ static bool update_service(struct bl_reconcile *reconcile, const char *ns, const
 		return false;
 	note_affinity(reconcile, ns, name, service);
 	derive(reconcile, ns, name);
-	return put_service(reconcile, service, delta) < 0;
+	return put_service(reconcile, service, delta) != 0;
 }
 
 static void add_refused(struct bl_reconcile *reconcile)
@@ -214,8 +218,17 @@ static void apply_piece(struct bl_reconcile *reconcile, struct bl_delta *delta)
 	bl_delta_done(delta);
 }
 
-/* Removals first, so that addresses are free for their next owner; what was refused once more at
- * the end, since its address may have been given up by a Service later in the alphabet. */
+static bool claims_addresses(const struct bl_reconcile *reconcile, const char *ns, const char *name)
+{
+	const struct bl_object *service =
+		bl_store_find(reconcile->config.store, BL_KIND_SERVICE, ns, name);
+
+	return service && bl_outside_claims_addresses(bl_service_of(service));
+}
+
+/* Removals first, so that addresses are free for their next owner, and those that claim addresses
+ * last, so that they get none that was given to another; what was refused once more at the end,
+ * since its address may have been given up by a Service later in the alphabet. */
 static void update_names(struct bl_reconcile *reconcile, char **names, size_t count,
 			 struct bl_delta *delta)
 {
@@ -226,9 +239,12 @@ static void update_names(struct bl_reconcile *reconcile, char **names, size_t co
 
 		(void)update_service(reconcile, names[i], name, true, delta);
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t k = 0; k < 2 * count; k++) {
+		size_t i = k % count;
 		const char *name = names[i] + strlen(names[i]) + 1;
 
+		if (claims_addresses(reconcile, names[i], name) != (k >= count))
+			continue;
 		if (update_service(reconcile, names[i], name, false, delta))
 			failed++;
 		apply_piece(reconcile, delta);

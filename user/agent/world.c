@@ -12,6 +12,7 @@
 #include "datapath/netns.h"
 #include "model/codec.h"
 #include "model/node.h"
+#include "resolve/outside.h"
 #include "source/manifest_set.h"
 #include "source/manifests.h"
 
@@ -318,7 +319,29 @@ static int keep_canary(const struct bl_settings *settings, struct bl_plan *plan,
 	return 0;
 }
 
-static int put_all(struct bl_world *world, struct bl_plan *plan, struct bl_delta *delta,
+static int put_one(struct bl_world *world, struct bl_plan *plan, const struct bl_service *service,
+		   bool tell, struct bl_delta *delta, struct bl_err *err)
+{
+	_cleanup_(bl_resolved_free) struct bl_resolved *resolved = NULL;
+	const struct bl_meta *meta = &service->object.meta;
+	struct bl_err refused = {0};
+	int r = bl_resolve(world->store, &world->node, service, &resolved);
+
+	if (r < 0)
+		return bl_err_set(err, r, "cannot resolve service '%s/%s': %s", meta->ns,
+				  meta->name, strerror(-r));
+	r = bl_plan_put(plan, resolved, delta, &refused);
+	if (r == -ENOMEM)
+		return bl_err_set(err, r, "no memory for the plan");
+	world->refused += r != 0;
+	if (r != 0 && tell)
+		bl_log(BL_LOG_ERROR, "service '%s/%s' is left out%s: %s", meta->ns, meta->name,
+		       r > 0 ? " in part" : "", refused.text);
+	return 0;
+}
+
+/* Those that claim addresses last: see bl_outside_claims_addresses(). */
+static int put_all(struct bl_world *world, struct bl_plan *plan, bool tell, struct bl_delta *delta,
 		   struct bl_err *err)
 {
 	_cleanup_free_ const struct bl_object **items = NULL;
@@ -327,24 +350,14 @@ static int put_all(struct bl_world *world, struct bl_plan *plan, struct bl_delta
 
 	if (r < 0)
 		return bl_err_set(err, r, "no memory");
-	for (size_t i = 0; i < count; i++) {
-		_cleanup_(bl_resolved_free) struct bl_resolved *resolved = NULL;
-		struct bl_err refused = {0};
+	world->refused = 0;
+	for (size_t i = 0; r == 0 && i < 2 * count; i++) {
+		const struct bl_service *service = bl_service_of(items[i % count]);
 
-		r = bl_resolve(world->store, &world->node, bl_service_of(items[i]), &resolved);
-		if (r < 0)
-			return bl_err_set(err, r, "cannot resolve service '%s/%s': %s",
-					  items[i]->meta.ns, items[i]->meta.name, strerror(-r));
-		r = bl_plan_put(plan, resolved, delta, &refused);
-		if (r == -ENOMEM)
-			return bl_err_set(err, r, "no memory for the plan");
-		if (r < 0) {
-			world->refused++;
-			bl_log(BL_LOG_ERROR, "service '%s/%s' is left out: %s", items[i]->meta.ns,
-			       items[i]->meta.name, refused.text);
-		}
+		if (bl_outside_claims_addresses(service) == (i >= count))
+			r = put_one(world, plan, service, tell, delta, err);
 	}
-	return 0;
+	return r;
 }
 
 int bl_world_plan(struct bl_world *world, const struct bl_settings *settings, struct bl_plan *plan,
@@ -356,8 +369,11 @@ int bl_world_plan(struct bl_world *world, const struct bl_settings *settings, st
 	if (r >= 0 && rows)
 		r = keep_canary(settings, plan, rows, &delta, err);
 	if (r >= 0)
-		r = put_all(world, plan, &delta, err);
+		r = put_all(world, plan, !rows, &delta, err);
 	if (r >= 0 && rows)
 		r = bl_plan_remove_unclaimed(plan, &delta);
+	/* Addresses that Services had which are no more are free now. */
+	if (r >= 0 && rows && world->refused > 0)
+		r = put_all(world, plan, true, &delta, err);
 	return r;
 }

@@ -46,7 +46,7 @@ static int put_service(struct bl_plan *plan, const struct bl_resolved *resolved,
 				    : r;
 	bl_change_commit(&change);
 	bl_change_retire(&change);
-	return 0;
+	return r;
 }
 
 int bl_plan_put(struct bl_plan *plan, const struct bl_resolved *resolved, struct bl_delta *delta,

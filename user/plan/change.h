@@ -64,7 +64,7 @@ struct bl_change_needs {
 	uint32_t ops;
 };
 
-/* prepare.c: everything that can fail. On failure the plan is what it was. */
+/* prepare.c: everything that can fail. On failure the plan is what it was. 1: see bl_plan_put(). */
 int bl_change_prepare(struct bl_service_change *change);
 int bl_change_refuse_full(struct bl_service_change *change, const char *map, uint32_t size);
 /* sets.c: the runs of slots. The last step of preparing. */

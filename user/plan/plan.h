@@ -118,9 +118,12 @@ static inline void bl_delta_done_p(struct bl_delta *delta)
 
 /*
  * Puts a Service in place of what it had before (nothing, at first) and appends the ops to `delta`.
- * -ENOSPC when a map is full (err names the map, its size and the Service), -EEXIST when a frontend
- * belongs to another Service already (err names it), -ENAMETOOLONG, -ENOMEM: the plan is then
- * unchanged, but that an adopted Service which nobody has brought again yields its frontends.
+ * 1 when external or load-balancer IPs of it belong to other Services already: it is served at its
+ * other frontends, and `err` says which was left out first, and whose it is. Put it again when that
+ * may have changed.
+ * -ENOSPC when a map is full (err names the map, its size and the Service), -EEXIST when another
+ * frontend belongs to another Service already (err names it), -ENAMETOOLONG, -ENOMEM: the plan is
+ * then unchanged, but that an adopted Service which nobody has brought again yields its frontends.
  */
 int bl_plan_put(struct bl_plan *plan, const struct bl_resolved *resolved, struct bl_delta *delta,
 		struct bl_err *err);

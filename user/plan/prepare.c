@@ -142,25 +142,50 @@ static int refuse_frontend(struct bl_service_change *change,
 			  owner);
 }
 
-/* A Service that was adopted and that nobody has brought again yields to one that is there. */
-static int check_owners(struct bl_service_change *change)
+/* Anybody may write any address there, so that cannot take a Service down that others wrote. */
+static bool is_claim(const struct bl_resolved_frontend *frontend)
 {
+	return frontend->kind == BL_FRONTEND_EXTERNAL_IP ||
+	       frontend->kind == BL_FRONTEND_LOAD_BALANCER_IP;
+}
+
+/*
+ * Frontends that other Services have: an external or load-balancer IP is left out, and the reason
+ * is that of the first; any other refuses the Service. A Service that was adopted and that nobody
+ * has brought again yields to the latter kind alone, since its own turn may come yet. 1: some were
+ * left out.
+ */
+static int settle_owners(struct bl_service_change *change)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < change->frontend_count; i++) {
 		const struct bl_frontend_change *frontend = &change->frontends[i];
 		const struct bl_record *owner = find_other_owner(change, &frontend->id);
 		struct bl_service_entry entry = {0};
 		int r;
 
-		if (!owner)
+		if (owner && is_claim(frontend->from)) {
+			if (kept == i)
+				(void)refuse_frontend(change, frontend, owner->name);
 			continue;
-		if (owner->claimed)
+		}
+		if (owner && owner->claimed)
 			return refuse_frontend(change, frontend, owner->name);
-		(void)bl_plan_service(change->plan, owner->ports[0].service_id, &entry);
-		r = bl_plan_remove(change->plan, entry.ns, entry.name, change->delta);
-		if (r < 0)
-			return r;
+		if (owner) {
+			(void)bl_plan_service(change->plan, owner->ports[0].service_id, &entry);
+			r = bl_plan_remove(change->plan, entry.ns, entry.name, change->delta);
+			if (r < 0)
+				return r;
+		}
+		change->new->frontends[kept] = frontend->id;
+		change->frontends[kept++] = *frontend;
 	}
-	return 0;
+	if (kept == change->frontend_count)
+		return 0;
+	change->frontend_count = kept;
+	change->new->frontend_count = (uint32_t)kept;
+	return 1;
 }
 
 static void count_frontends(const struct bl_service_change *change, struct bl_change_needs *needs)
@@ -317,20 +342,23 @@ static int reserve(struct bl_service_change *change, const struct bl_change_need
 int bl_change_prepare(struct bl_service_change *change)
 {
 	struct bl_change_needs needs = {0};
+	int left_out;
 	int r;
 
 	r = begin_ports(change);
 	if (r < 0)
 		return r;
 	list_frontends(change);
-	r = check_owners(change);
-	if (r < 0)
-		return r;
+	left_out = settle_owners(change);
+	if (left_out < 0)
+		return left_out;
 	count_needs(change, &needs);
 	r = bl_change_list_outside(change, &needs);
 	if (r == 0)
 		r = check_limits(change, &needs);
 	if (r == 0)
 		r = reserve(change, &needs);
-	return r < 0 ? r : bl_change_take_ranges(change);
+	if (r == 0)
+		r = bl_change_take_ranges(change);
+	return r < 0 ? r : left_out;
 }

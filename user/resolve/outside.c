@@ -47,6 +47,11 @@ struct bl_outside bl_outside_of(const struct bl_outside_policy *policy,
 	return outside;
 }
 
+bool bl_outside_claims_addresses(const struct bl_service *service)
+{
+	return service->spec.external_ips.count > 0 || service->ingress.count > 0;
+}
+
 bool bl_outside_checks(const struct bl_outside *outside, enum bl_frontend_kind kind)
 {
 	if (!outside->has_sources)

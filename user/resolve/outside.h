@@ -19,6 +19,9 @@ struct bl_outside {
 
 struct bl_outside bl_outside_of(const struct bl_outside_policy *policy,
 				const struct bl_service *service);
+/* Does it name addresses itself (external and load-balancer IPs), which others may name, too? Such
+ * Services are put behind the others into a plan. */
+bool bl_outside_claims_addresses(const struct bl_service *service);
 /* loadBalancerSourceRanges hold for load-balancer IPs, and for NodePorts when asked for. */
 bool bl_outside_checks(const struct bl_outside *outside, enum bl_frontend_kind kind);
 /* Has the address NodePorts? Loopback ones always do: they serve this node alone. */

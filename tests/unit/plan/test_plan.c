@@ -97,6 +97,79 @@ Test(plan, a_refused_service_says_why_and_changes_nothing)
 	bl_delta_done(&delta);
 }
 
+/* A Service with a ClusterIP 10.96.0.<host> and an external IP, 203.0.113.<external>. */
+static int put_claiming(struct bl_plan *plan, const char *name, uint8_t host, uint8_t external,
+			struct bl_delta *delta, struct bl_err *err)
+{
+	struct bl_resolved_frontend frontends[] = {
+		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 96, 0, host}},
+		 .port = 80,
+		 .is_virtual = true},
+		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {203, 0, 113, external}},
+		 .port = 80,
+		 .kind = BL_FRONTEND_EXTERNAL_IP,
+		 .is_virtual = true},
+	};
+	struct bl_resolved_port port = {.protocol = IPPROTO_TCP,
+					.family = BL_FAMILY_IPV4,
+					.port = 80,
+					.frontends = frontends,
+					.frontend_count = ARRAY_SIZE(frontends)};
+	const struct bl_resolved resolved = {
+		.ns = "default", .name = name, .ports = &port, .port_count = 1};
+
+	return bl_plan_put(plan, &resolved, delta, err);
+}
+
+Test(plan, case_95_an_external_ip_of_another_service_is_left_out_and_the_rest_is_served)
+{
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_delta delta = BL_DELTA_INIT;
+	struct bl_err err = {0};
+
+	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	cr_assert_eq(put_claiming(plan, "web", 1, 9, &delta, &err), 0, "%s", err.text);
+	cr_expect_eq(bl_plan_counts(plan).frontends4, 4, "two, and their addresses");
+	for (int i = 0; i < 2; i++) {
+		bl_delta_done(&delta);
+		cr_assert_eq(put_claiming(plan, "other", 2, 9, &delta, &err), 1, "%s", err.text);
+		cr_expect(strstr(err.text, "frontend '203.0.113.9' port 80/tcp of service "
+					   "'default/other' belongs to service 'default/web'"),
+			  "%s", err.text);
+		cr_expect_eq(bl_plan_counts(plan).frontends4, 6, "its ClusterIP is there");
+	}
+	cr_expect_eq(delta.count, 0, "the second time nothing is to be written");
+	cr_assert_eq(put_claiming(plan, "web", 1, 8, &delta, &err), 0, "%s", err.text);
+	cr_assert_eq(put_claiming(plan, "other", 2, 9, &delta, &err), 0, "given up meanwhile");
+	cr_expect_eq(bl_plan_counts(plan).frontends4, 8);
+	bl_delta_done(&delta);
+}
+
+Test(plan, case_95_who_had_an_external_ip_has_it_after_a_restart_too)
+{
+	_cleanup_(bl_plan_free) struct bl_plan *first = NULL;
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_delta delta = BL_DELTA_INIT;
+	struct bl_err err = {0};
+	struct maps maps;
+
+	maps_init(&maps, &limits);
+	cr_assert_eq(bl_plan_new(&limits, &first), 0);
+	cr_assert_eq(put_claiming(first, "web", 1, 9, &delta, &err), 0, "%s", err.text);
+	cr_assert_eq(put_claiming(first, "aaa", 2, 9, &delta, &err), 1, "%s", err.text);
+	maps_apply(&maps, &delta);
+	bl_delta_done(&delta);
+	cr_assert_eq(bl_plan_new(&limits, &plan), 0);
+	cr_assert_eq(bl_plan_adopt(plan, &maps.rows, &err), 0, "%s", err.text);
+	cr_assert_eq(put_claiming(plan, "aaa", 2, 9, &delta, &err), 1, "it comes first");
+	cr_assert_eq(put_claiming(plan, "web", 1, 9, &delta, &err), 0, "%s", err.text);
+	cr_assert_eq(bl_plan_remove_unclaimed(plan, &delta), 0);
+	cr_expect_eq(delta.count, 0, "nothing changes");
+	cr_expect_eq(bl_plan_counts(plan).frontends4, 6);
+	bl_delta_done(&delta);
+	maps_done(&maps);
+}
+
 Test(plan, damaged_maps_are_adopted_as_far_as_they_go_and_put_right)
 {
 	struct maps maps;
