@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients outside and traffic policies: where packets go, and whose address the pod sees."""
 
+import contextlib
 import time
 
 import pytest
@@ -257,6 +258,24 @@ def test_dsr_shows_the_client_to_pods_of_other_nodes(cluster, family):
     system.wait_until(lambda: where(cluster.client, far) == (
         "first", cluster.client.addresses[family]), 5, 0.05, "the client's address at the pod")
     assert ask(cluster.client, far, UDP_NODE_PORT) == "first question"
+
+
+@FAMILIES
+def test_connections_outlive_a_change_of_the_forwarding_mode(cluster, family):
+    pod, address = cluster.nodes[0].pod, cluster.nodes[1].addresses[family]
+    pod.publish(labels=WEB)
+    sources = {"snat": address, "dsr": cluster.client.addresses[family]}
+    held = []
+    with contextlib.ExitStack() as stack:
+        for mode in ("snat", "dsr", "snat"):
+            put_node_port(cluster, metadata={"annotations": {"beeline.dev/forwarding-mode": mode}})
+            wait_for(cluster.client, address, ["first"])
+            system.wait_until(lambda: where(cluster.client, address)[1] == sources[mode], 5, 0.05,
+                              f"mode {mode}")
+            held.append(stack.enter_context(
+                RemoteSocket(cluster.client, "ipv6" if family else "ipv4", "tcp")))
+            held[-1].connect((address, NODE_PORT))
+            assert [fetch(sock) for sock in held] == ["first"] * len(held)
 
 
 @FAMILIES

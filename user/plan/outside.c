@@ -107,13 +107,60 @@ static void add_dsr_backends(const struct bl_resolved_port *from, struct bl_port
 	}
 }
 
-static int list_packet_rows(struct bl_port_change *port)
+static uint32_t count_rows(const struct bl_port_record *port, enum bl_packet_table table)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < port->packet_row_count; i++)
+		count += port->packet_rows[i].table == table;
+	return count;
+}
+
+/*
+ * How many rows there are for Services whose mode is not direct server return. They are for nodes
+ * whose agents say so already or still do, while an option or an annotation goes from node to node,
+ * and for the connections from before; Services that have the mode need theirs, so half the map is
+ * left to them.
+ */
+static uint32_t dsr_room(const struct bl_service_change *change)
+{
+	uint32_t limit = change->plan->limits.dsr_backends / 2;
+	uint32_t used = change->plan->packet_counts[BL_PACKET_DSR_BACKENDS];
+
+	for (uint32_t i = 0; change->old && i < change->old->port_count; i++)
+		used -= count_rows(&change->old->ports[i], BL_PACKET_DSR_BACKENDS);
+	return used < limit ? limit - used : 0;
+}
+
+static uint32_t count_local(const struct bl_resolved_port *from)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < from->backend_count; i++)
+		count += from->backends[i].local;
+	return count;
+}
+
+/* Takes from the room for rows of other modes, if that is what they are. */
+static uint32_t count_dsr(const struct bl_resolved_port *from, uint32_t *room)
+{
+	uint32_t count = is_outside(from) ? count_local(from) : 0;
+
+	if (from->dsr)
+		return count;
+	if (count > *room)
+		return 0;
+	*room -= count;
+	return count;
+}
+
+static int list_packet_rows(struct bl_port_change *port, uint32_t *room)
 {
 	const struct bl_resolved_port *from = port->from;
 	struct bl_port_record *new = port->new;
 
 	size_t source_count = checks_sources(from) ? from->source_count : 0;
-	size_t dsr_count = from->dsr && is_outside(from) ? from->backend_count : 0;
+	size_t dsr_count = count_dsr(from, room);
 
 	if (source_count + dsr_count == 0)
 		return 0; /* as most, and there are many */
@@ -143,12 +190,13 @@ static const struct bl_packet_row *find_row(const struct bl_port_record *port,
 
 int bl_change_list_outside(struct bl_service_change *change, struct bl_change_needs *needs)
 {
+	uint32_t room = dsr_room(change);
 	int r = list_port_bits(change);
 
 	for (size_t i = 0; r == 0 && i < change->resolved->port_count; i++) {
 		struct bl_port_change *port = &change->ports[i];
 
-		r = list_packet_rows(port);
+		r = list_packet_rows(port, &room);
 		for (uint32_t k = 0; r == 0 && k < port->new->packet_row_count; k++) {
 			const struct bl_packet_row *row = &port->new->packet_rows[k];
 

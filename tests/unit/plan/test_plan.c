@@ -343,3 +343,75 @@ Test(plan, default_maps_have_room_for_the_tables_of_8192_services_of_five_backen
 	}
 	cr_expect_eq(bl_plan_counts(plan).maglev, 8192 * 251);
 }
+
+/* A Service at a NodePort with `count` backends on this node. */
+static int put_node_port(struct bl_plan *plan, const char *name, uint16_t node_port, size_t count,
+			 bool dsr, struct bl_delta *delta)
+{
+	struct bl_resolved_backend backends[4] = {0};
+	struct bl_resolved_frontend frontend = {
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {192, 168, 77, 11}},
+		.port = node_port,
+		.kind = BL_FRONTEND_NODE_PORT};
+	struct bl_resolved_port port = {.protocol = IPPROTO_TCP,
+					.family = BL_FAMILY_IPV4,
+					.port = 80,
+					.frontends = &frontend,
+					.frontend_count = 1,
+					.backends = backends,
+					.backend_count = count,
+					.dsr = dsr};
+	const struct bl_resolved resolved = {
+		.ns = "default", .name = name, .ports = &port, .port_count = 1};
+
+	for (size_t i = 0; i < count; i++)
+		backends[i] = (struct bl_resolved_backend){
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, (__u8)i}},
+			.port = 8080,
+			.state = BL_BACKEND_READY,
+			.weight = 100,
+			.local = true,
+			.cluster = true,
+			.external = true};
+	return bl_plan_put(plan, &resolved, delta, NULL);
+}
+
+static size_t count_ops(const struct bl_delta *delta, enum bl_op_kind kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < delta->count; i++)
+		count += delta->ops[i].kind == kind;
+	return count;
+}
+
+Test(plan, encapsulated_packets_are_known_before_and_after_the_mode_is_direct_server_return)
+{
+	_cleanup_(bl_plan_free) struct bl_plan *plan = NULL;
+	struct bl_delta delta = BL_DELTA_INIT;
+
+	cr_assert_eq(bl_plan_new(&(struct bl_plan_limits){.frontends = 8,
+							  .slots = 16,
+							  .backends = 16,
+							  .services = 4,
+							  .dsr_backends = 6},
+				 &plan),
+		     0);
+	cr_assert_eq(put_node_port(plan, "a", 30080, 2, false, &delta), 0);
+	cr_expect_eq(bl_plan_counts(plan).dsr_backends, 2);
+	for (int dsr = 1; dsr >= 0; dsr--) {
+		bl_delta_done(&delta);
+		cr_assert_eq(put_node_port(plan, "a", 30080, 2, dsr, &delta), 0);
+		cr_expect_eq(count_ops(&delta, BL_OP_SET_PACKET_ROW) +
+				     count_ops(&delta, BL_OP_DELETE_PACKET_ROW),
+			     0);
+	}
+	cr_assert_eq(put_node_port(plan, "b", 30081, 2, false, &delta), 0,
+		     "half the map is for those that need it, and no Service is refused for that");
+	cr_expect_eq(bl_plan_counts(plan).dsr_backends, 2);
+	cr_assert_eq(put_node_port(plan, "b", 30081, 4, true, &delta), 0);
+	cr_expect_eq(bl_plan_counts(plan).dsr_backends, 6);
+	cr_assert_eq(put_node_port(plan, "b", 30081, 4, false, &delta), 0);
+	cr_expect_eq(bl_plan_counts(plan).dsr_backends, 2);
+	bl_delta_done(&delta);
+}
