@@ -571,14 +571,13 @@ static int make_servers(struct bl_agent *agent, struct bl_err *err)
 static int make_agent(struct bl_agent *agent, const struct bl_agent_config *config,
 		      struct bl_err *err)
 {
-	int r = bl_settings_init(&agent->settings, config, err);
+	int r;
 
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* or it grows up to 32 MiB */
 	(void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 	agent->started_us = now_us();
 	agent->started_s = time(NULL);
-	if (r >= 0)
-		r = bl_problems_new(&agent->problems);
+	r = bl_problems_new(&agent->problems);
 	if (r >= 0)
 		r = bl_node_watch_new(config->node_name, &agent->node, err);
 	if (r >= 0) {
@@ -662,8 +661,13 @@ int bl_agent_run(const struct bl_agent_config *config)
 {
 	struct bl_agent agent = {.lock_fd = -1};
 	struct bl_err err = {0};
-	int r = make_agent(&agent, config, &err);
+	int r = bl_settings_init(&agent.settings, config, &err);
 
+	if (r < 0) {
+		bl_log(BL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-r));
+		return BL_EXIT_USAGE;
+	}
+	r = make_agent(&agent, config, &err);
 	if (r < 0) {
 		bl_log(BL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-r));
 		agent_done(&agent);

@@ -81,13 +81,18 @@ static void tell(struct bl_balancing *balancing, const struct bl_service *servic
 			err->text);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return !a == !b && (!a || !strcmp(a, b));
+}
+
 static bool same_addresses(const struct bl_service *a, const struct bl_service *b)
 {
 	if (a->ingress.count != b->ingress.count)
 		return false;
 	for (size_t i = 0; i < a->ingress.count; i++)
-		if (!a->ingress.items[i].ip || !b->ingress.items[i].ip ||
-		    strcmp(a->ingress.items[i].ip, b->ingress.items[i].ip) != 0)
+		if (!same_text(a->ingress.items[i].ip, b->ingress.items[i].ip) ||
+		    !same_text(a->ingress.items[i].hostname, b->ingress.items[i].hostname))
 			return false;
 	return true;
 }
@@ -107,9 +112,15 @@ static int choose(struct bl_balancing *balancing, struct row *row)
 	return 0;
 }
 
+static bool has_address(const struct bl_service *service)
+{
+	return service->ingress.count > 0 && service->ingress.items[0].ip;
+}
+
+/* Somebody else's load balancer may have given a host name, or given none up. */
 static void log_move(const struct bl_service *before, const struct bl_service *now)
 {
-	if (before->ingress.count && now->ingress.count)
+	if (has_address(before) && has_address(now))
 		bl_log(BL_LOG_NOTICE,
 		       "service '%s/%s': its load-balancer address goes from '%s' to '%s': another "
 		       "Service comes before it; spec.loadBalancerIP would have kept it",

@@ -2,6 +2,7 @@
 #include "agent/config.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -67,6 +68,65 @@ static int check(const struct bl_agent_config *config, struct bl_err *err)
 	return 0;
 }
 
+static int check_devices(const struct bl_packet_options *packet, struct bl_err *err)
+{
+	for (size_t i = 0; i < packet->device_count; i++) {
+		const char *name = packet->devices[i];
+		size_t len = strlen(name);
+
+		if (len == 0 || len >= IF_NAMESIZE || strpbrk(name, "/ "))
+			return bl_err_set(
+				err, -EINVAL,
+				"option '--device': expected the name of a network device "
+				"such as eth0, got '%.64s'",
+				name);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(packet->devices[k], name))
+				return bl_err_set(err, -EINVAL,
+						  "option '--device': '%s' is given twice", name);
+	}
+	return 0;
+}
+
+/* What no Service can have of the network's first addresses; NULL: nothing. */
+static const char *special_kind(const struct bl_prefix *pool)
+{
+	if (bl_addr_is_loopback(&pool->addr))
+		return "loopback";
+	if (bl_addr_is_multicast(&pool->addr))
+		return "multicast";
+	if (bl_addr_is_link_local(&pool->addr))
+		return "link-local";
+	return bl_addr_is_unspecified(&pool->addr) ? "unspecified" : NULL;
+}
+
+static int check_pools(const struct bl_agent_config *config, struct bl_err *err)
+{
+	char text[BL_PREFIX_TEXT], cidr[BL_PREFIX_TEXT];
+
+	for (size_t i = 0; i < config->packet.pool_count; i++) {
+		const struct bl_prefix *pool = &config->packet.pools[i];
+
+		if (special_kind(pool))
+			return bl_err_set(err, -EINVAL,
+					  "option '--load-balancer-pool': the network '%s' begins "
+					  "with %s addresses, which no Service can have; choose "
+					  "one that clients have a route to",
+					  bl_prefix_format(pool, text), special_kind(pool));
+		for (size_t k = 0; k < config->service_cidr_count; k++)
+			if (bl_prefix_contains(pool, &config->service_cidrs[k].addr) ||
+			    bl_prefix_contains(&config->service_cidrs[k], &pool->addr))
+				return bl_err_set(
+					err, -EINVAL,
+					"option '--load-balancer-pool': '%s' overlaps "
+					"'%s' of --service-cidr, where ClusterIPs come "
+					"from; choose another network",
+					bl_prefix_format(pool, text),
+					bl_prefix_format(&config->service_cidrs[k], cidr));
+	}
+	return 0;
+}
+
 /* A port that a program of this node may be given for itself must not be a flow's. */
 static int check_local_ports(const struct bl_packet_options *packet, struct bl_err *err)
 {
@@ -129,6 +189,10 @@ int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config 
 	if (!filled.packet.snat_last)
 		filled.packet.snat_last = BL_SNAT_LAST_DEFAULT;
 	r = check(&filled, err);
+	if (r == 0)
+		r = check_devices(&filled.packet, err);
+	if (r == 0)
+		r = check_pools(&filled, err);
 	if (r == 0)
 		r = check_packet(&filled, err);
 	if (r < 0)

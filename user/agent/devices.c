@@ -184,14 +184,10 @@ static int copy_names(struct bl_devices *devices, const struct bl_devices_config
 	devices->views = calloc(config->count + 1, sizeof(*devices->views));
 	if (!devices->views)
 		return bl_err_set(err, -ENOMEM, "no memory for the devices");
-	for (size_t i = 0; i < config->count; i++) {
-		size_t len = strlen(config->names[i]);
-
-		if (len == 0 || len >= IF_NAMESIZE || strchr(config->names[i], '/'))
-			return bl_err_set(err, -EINVAL, "'%s' is no name of a device",
-					  config->names[i]);
-		memcpy(devices->views[i].name, config->names[i], len + 1);
-	}
+	/* bl_settings_init() saw to it that they are names. */
+	for (size_t i = 0; i < config->count; i++)
+		(void)snprintf(devices->views[i].name, sizeof(devices->views[i].name), "%s",
+			       config->names[i]);
 	devices->count = config->count;
 	return 0;
 }

@@ -51,7 +51,9 @@ static int read_port_range(const struct bl_args *args, const char *option, uint1
 	first = strtol(text, &end, 10);
 	last = *end == '-' ? strtol(end + 1, &end, 10) : -1;
 	if (*end || first < 1 || last > 65535 || first > last || !strchr("123456789", text[0]))
-		return bl_err_set(err, -EINVAL, "option '--%s': expected FIRST-LAST, got '%s'",
+		return bl_err_set(err, -EINVAL,
+				  "option '--%s': expected FIRST-LAST, two ports from 1 to 65535 "
+				  "of which the first is not the larger one, got '%s'",
 				  option, text);
 	*ret_first = (uint16_t)first;
 	*ret_last = (uint16_t)last;

@@ -2,6 +2,7 @@
 /* Load-balancer addresses after the Services are there: who waited gets one, and agents that share
  * a pool give the same. */
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <string.h>
 
 #include "agent/balancing.h"
@@ -191,4 +192,29 @@ Test(balancing, a_changed_service_of_a_shared_pool_is_never_without_its_address)
 	put(&balanced, "a", ", externalTrafficPolicy: Local");
 	cr_expect_str_eq(address_of(&balanced, "a"), before, "before its turn");
 	done(&balanced);
+}
+
+static void redirect(void)
+{
+	cr_redirect_stderr();
+}
+
+Test(balancing, nothing_is_said_of_a_host_name_that_another_load_balancer_gave, .init = redirect)
+{
+	struct balanced balanced;
+	char said[256];
+
+	setup(&balanced, "203.0.113.0/30", false);
+	deliver(&balanced.fixture, "services.yaml",
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: default}\n"
+		"spec: {ports: [{port: 80}], type: LoadBalancer}\n"
+		"status: {loadBalancer: {ingress: [{hostname: lb.example.org}]}}\n");
+	bl_balancing_begin(balanced.balancing);
+	settle(&balanced);
+	cr_expect_str_eq(problems(&balanced.fixture), "");
+	done(&balanced);
+	(void)fflush(stderr);
+	(void)fclose(stderr);
+	said[fread(said, 1, sizeof(said) - 1, cr_get_redirected_stderr())] = '\0';
+	cr_expect_str_eq(said, "");
 }

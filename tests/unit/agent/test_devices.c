@@ -146,17 +146,3 @@ Test(devices, without_devices_what_other_runs_left_is_let_go)
 	cr_expect_eq(bl_devices_count(watched.devices), 0);
 	done(&watched);
 }
-
-Test(devices, names_that_no_device_can_have_are_refused)
-{
-	static const char *const wrong[] = {"", "a/b", "sixteen-letters-"};
-	struct watched watched;
-
-	setup(&watched);
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		cr_expect_eq(follow(&watched, BL_XDP_NATIVE, &wrong[i], 1), -EINVAL, "'%s'",
-			     wrong[i]);
-		cr_expect(strstr(watched.err.text, "is no name of a device"));
-	}
-	done(&watched);
-}

@@ -131,3 +131,63 @@ Test(settings, the_pool_and_the_room_for_tables_reach_the_datapath)
 	cr_expect_eq(datapath.packet_tunables.snat_last, 50999);
 	cr_expect_eq(datapath.limits.maglev, 4096);
 }
+
+Test(settings, devices_are_names_that_devices_can_have_and_each_is_given_once)
+{
+	static const struct {
+		const char *names[2];
+		const char *words; /* NULL: fine */
+	} rows[] = {
+		{{"eth0", "eth0.100"}, NULL},
+		{{"fifteen-letters", "eth1"}, NULL},
+		{{"eth0", ""}, "expected the name of a network device such as eth0, got ''"},
+		{{"a/b", "eth0"}, "got 'a/b'"},
+		{{"eth0", "sixteen-letters-"}, "got 'sixteen-letters-'"},
+		{{"eth0", "eth0"}, "option '--device': 'eth0' is given twice"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_agent_config config = config_of(0, 0);
+		_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+		struct bl_err err = {0};
+
+		config.packet.devices = rows[i].names;
+		config.packet.device_count = 2;
+		cr_expect_eq(bl_settings_init(&settings, &config, &err),
+			     rows[i].words ? -EINVAL : 0, "row %zu: %s", i, err.text);
+		cr_expect(!rows[i].words || strstr(err.text, rows[i].words), "row %zu: %s", i,
+			  err.text);
+	}
+}
+
+Test(settings, load_balancer_pools_are_networks_that_services_can_have_addresses_of)
+{
+	static const struct {
+		const char *pool;
+		const char *words; /* NULL: fine */
+	} rows[] = {
+		{"192.0.2.0/24", NULL},
+		{"2001:db8::/64", NULL},
+		{"10.97.0.0/16", NULL},
+		{"10.96.3.0/24", "'10.96.3.0/24' overlaps '10.96.0.0/16' of --service-cidr"},
+		{"10.0.0.0/8", "'10.0.0.0/8' overlaps '10.96.0.0/16' of --service-cidr"},
+		{"fd00:10:96::/120", "overlaps 'fd00:10:96::/112' of --service-cidr"},
+		{"127.0.1.0/24", "begins with loopback addresses"},
+		{"224.1.0.0/24", "begins with multicast addresses"},
+		{"fe80::/64", "begins with link-local addresses"},
+		{"0.0.0.0/0", "begins with unspecified addresses"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_agent_config config = config_of(0, 0);
+		_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+		struct bl_err err = {0};
+
+		cr_assert_eq(bl_prefix_parse(rows[i].pool, &config.packet.pools[0]), 0);
+		config.packet.pool_count = 1;
+		cr_expect_eq(bl_settings_init(&settings, &config, &err),
+			     rows[i].words ? -EINVAL : 0, "row %zu: %s", i, err.text);
+		cr_expect(!rows[i].words || strstr(err.text, rows[i].words), "row %zu: %s", i,
+			  err.text);
+	}
+}
