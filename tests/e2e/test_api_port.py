@@ -54,7 +54,7 @@ def test_a_loopback_port_serves_the_same_but_not_to_web_pages(agent):
 
 def test_a_port_that_others_could_reach_has_to_be_meant(agent):
     refused = run(agent, "--api-listen", "192.0.2.1:8001")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "'192.0.2.1' is no loopback address" in refused.stderr
     port = free_port()
     agent.start("--api-listen", f"0.0.0.0:{port}", "--api-open-to-network")
