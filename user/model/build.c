@@ -73,8 +73,10 @@ static size_t size_of_additions(const struct bl_object *object)
 {
 	size_t size = object->meta.uid ? 0 : BL_UID_TEXT;
 
+	if (object->kind == BL_KIND_SERVICE && !bl_service_of(object)->spec.cluster_ips.count)
+		size += sizeof(char *);
 	if (object->kind == BL_KIND_SERVICE && !bl_service_of(object)->spec.cluster_ip)
-		size += 2 * sizeof(char *) + sizeof("255.255.255.255");
+		size += sizeof("255.255.255.255");
 	if (object->kind == BL_KIND_POD && !bl_pod_of(object)->status.container_statuses.count)
 		size += bl_pod_of(object)->spec.containers.count *
 			(sizeof(struct bl_container_status) + sizeof(struct bl_container_running));

@@ -28,10 +28,12 @@ enum bl_kind {
 	BL_KIND_COUNT,
 };
 
-enum __attribute__((packed)) bl_tristate { /* one byte: there are many */
-					   BL_UNSET = 0,
-					   BL_FALSE,
-					   BL_TRUE,
+#define BL_ONE_BYTE __attribute__((packed)) /* of enums that many objects have */
+
+enum BL_ONE_BYTE bl_tristate {
+	BL_UNSET = 0,
+	BL_FALSE,
+	BL_TRUE,
 };
 
 struct bl_pair {

@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "model/object.h"
 
-enum bl_service_type {
+enum BL_ONE_BYTE bl_service_type {
 	BL_SERVICE_TYPE_UNSET = 0,
 	BL_SERVICE_CLUSTER_IP,
 	BL_SERVICE_NODE_PORT,
@@ -14,37 +14,37 @@ enum bl_service_type {
 	BL_SERVICE_EXTERNAL_NAME,
 };
 
-enum bl_session_affinity {
+enum BL_ONE_BYTE bl_session_affinity {
 	BL_SESSION_AFFINITY_UNSET = 0,
 	BL_SESSION_AFFINITY_NONE,
 	BL_SESSION_AFFINITY_CLIENT_IP,
 };
 
-enum bl_traffic_policy {
+enum BL_ONE_BYTE bl_traffic_policy {
 	BL_TRAFFIC_POLICY_UNSET = 0,
 	BL_TRAFFIC_POLICY_CLUSTER,
 	BL_TRAFFIC_POLICY_LOCAL,
 };
 
-enum bl_traffic_distribution {
+enum BL_ONE_BYTE bl_traffic_distribution {
 	BL_TRAFFIC_DISTRIBUTION_UNSET = 0,
 	BL_TRAFFIC_DISTRIBUTION_PREFER_CLOSE, /* same meaning as PreferSameZone */
 	BL_TRAFFIC_DISTRIBUTION_PREFER_SAME_ZONE,
 	BL_TRAFFIC_DISTRIBUTION_PREFER_SAME_NODE,
 };
 
-enum bl_ip_family_policy {
+enum BL_ONE_BYTE bl_ip_family_policy {
 	BL_IP_FAMILY_POLICY_UNSET = 0,
 	BL_IP_FAMILY_POLICY_SINGLE_STACK,
 	BL_IP_FAMILY_POLICY_PREFER_DUAL_STACK,
 	BL_IP_FAMILY_POLICY_REQUIRE_DUAL_STACK,
 };
 
-enum bl_protocol { /* the values are IP protocol numbers */
-		   BL_PROTOCOL_UNSET = 0,
-		   BL_PROTOCOL_TCP = 6,
-		   BL_PROTOCOL_UDP = 17,
-		   BL_PROTOCOL_SCTP = 132,
+enum BL_ONE_BYTE bl_protocol { /* the values are IP protocol numbers */
+			       BL_PROTOCOL_UNSET = 0,
+			       BL_PROTOCOL_TCP = 6,
+			       BL_PROTOCOL_UDP = 17,
+			       BL_PROTOCOL_SCTP = 132,
 };
 
 struct bl_int_or_string {
@@ -54,11 +54,11 @@ struct bl_int_or_string {
 
 struct bl_service_port {
 	const char *name; /* NULL: none */
-	enum bl_protocol protocol;
 	const char *app_protocol;
-	int32_t port;
 	struct bl_int_or_string target_port;
+	int32_t port;
 	int32_t node_port; /* 0: none yet */
+	enum bl_protocol protocol;
 };
 
 struct bl_service_ports {
@@ -69,25 +69,25 @@ struct bl_service_ports {
 /* ipFamilies: at most two, BL_FAMILY_IPV4 or BL_FAMILY_IPV6 (enum bl_family); 0: unset. */
 struct bl_service_spec {
 	enum bl_service_type type;
-	struct bl_service_ports ports;
-	struct bl_pairs selector;
-	const char *cluster_ip; /* "None" for headless; NULL: not allocated */
-	struct bl_strings cluster_ips;
-	uint8_t ip_families[2];
 	enum bl_ip_family_policy ip_family_policy;
-	struct bl_strings external_ips;
-	const char *external_name;
+	uint8_t ip_families[2];
 	enum bl_session_affinity session_affinity;
-	int32_t affinity_timeout_s; /* sessionAffinityConfig.clientIP.timeoutSeconds; -1: unset */
 	enum bl_traffic_policy internal_traffic_policy;
 	enum bl_traffic_policy external_traffic_policy;
 	enum bl_traffic_distribution traffic_distribution;
 	enum bl_tristate publish_not_ready_addresses;
+	enum bl_tristate allocate_load_balancer_node_ports;
+	int32_t health_check_node_port; /* 0: none */
+	int32_t affinity_timeout_s; /* sessionAffinityConfig.clientIP.timeoutSeconds; -1: unset */
+	struct bl_service_ports ports;
+	struct bl_pairs selector;
+	const char *cluster_ip; /* "None" for headless; NULL: not allocated */
+	struct bl_strings cluster_ips;
+	struct bl_strings external_ips;
+	const char *external_name;
 	const char *load_balancer_ip;
 	struct bl_strings load_balancer_source_ranges;
 	const char *load_balancer_class;
-	enum bl_tristate allocate_load_balancer_node_ports;
-	int32_t health_check_node_port; /* 0: none */
 };
 
 struct bl_load_balancer_ingress {

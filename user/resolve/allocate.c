@@ -469,9 +469,12 @@ static int list_ports(struct request *request)
 {
 	const struct bl_service_ports *ports = &request->service->spec.ports;
 	struct bl_allocation *next = request->next;
+	size_t count = 0;
 
-	next->ports = calloc(ports->count + 1, sizeof(*next->ports));
-	if (!next->ports)
+	for (size_t i = 0; i < ports->count; i++)
+		count += request->node_ports[i] != 0;
+	next->ports = count > 0 ? calloc(count, sizeof(*next->ports)) : NULL;
+	if (count > 0 && !next->ports)
 		return -ENOMEM;
 	for (size_t i = 0; i < ports->count; i++) {
 		if (request->node_ports[i] == 0)
@@ -500,19 +503,29 @@ static int work_out(struct request *request)
 	return r < 0 ? r : list_ports(request);
 }
 
-/* Texts of the addresses, in the object's own memory; before anything is committed. */
+/* The text of an address as usual: what was asked for, or in the object's own memory. */
+static const char *make_text(const struct request *request, size_t i)
+{
+	const char *asked = asked_address(request->service, i);
+	char text[BL_ADDR_TEXT];
+
+	(void)bl_addr_format(&request->next->addresses[i], text);
+	return asked && strcmp(asked, text) == 0
+		       ? asked
+		       : bl_arena_strdup(request->service->object.arena, text);
+}
+
+/* Texts of the addresses, or room for that of a headless Service; before anything is committed. */
 static int make_texts(const struct request *request, struct bl_strings *ret)
 {
-	struct bl_arena *arena = request->service->object.arena;
+	size_t count = request->next->address_count;
 
-	ret->items = bl_arena_alloc(arena, 2 * sizeof(*ret->items));
+	ret->items = bl_arena_alloc(request->service->object.arena,
+				    (count > 1 ? count : 1) * sizeof(*ret->items));
 	if (!ret->items)
 		return -ENOMEM;
-	for (; ret->count < request->next->address_count; ret->count++) {
-		char text[BL_ADDR_TEXT];
-
-		ret->items[ret->count] = bl_arena_strdup(
-			arena, bl_addr_format(&request->next->addresses[ret->count], text));
+	for (; ret->count < count; ret->count++) {
+		ret->items[ret->count] = make_text(request, ret->count);
 		if (!ret->items[ret->count])
 			return -ENOMEM;
 	}

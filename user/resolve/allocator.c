@@ -22,7 +22,7 @@ int bl_allocator_new(const struct bl_allocator_config *config, struct bl_allocat
 	allocator->config.service_cidrs = allocator->cidrs;
 	r = bl_map_new_borrowing(&allocator->allocations);
 	if (r == 0)
-		r = bl_map_new(&allocator->by_address);
+		r = bl_map_new_borrowing(&allocator->by_address);
 	if (r == 0)
 		r = bl_map_new(&allocator->by_port);
 	if (r < 0)
@@ -35,7 +35,6 @@ struct bl_allocation *bl_allocation_free(struct bl_allocation *allocation)
 {
 	if (!allocation)
 		return NULL;
-	free(allocation->name);
 	free(allocation->ports);
 	free(allocation);
 	return NULL;
@@ -60,38 +59,24 @@ struct bl_allocator *bl_allocator_free(struct bl_allocator *allocator)
 
 int bl_allocation_new(const char *name, struct bl_allocation **ret)
 {
-	_cleanup_(bl_allocation_free) struct bl_allocation *allocation =
-		calloc(1, sizeof(*allocation));
+	struct bl_allocation *allocation = calloc(1, sizeof(*allocation) + strlen(name) + 1);
 
 	if (!allocation)
 		return -ENOMEM;
-	allocation->name = strdup(name);
-	if (!allocation->name)
-		return -ENOMEM;
-	*ret = TAKE_PTR(allocation);
+	memcpy(allocation->name, name, strlen(name) + 1);
+	*ret = allocation;
 	return 0;
 }
 
-/* The bytes of an address without the padding behind its family. */
-struct address_key {
-	uint8_t bytes[sizeof(union bl_ip) + 1];
-};
-
-static struct address_key make_key(const struct bl_addr *address)
-{
-	struct address_key key;
-
-	memcpy(key.bytes, &address->ip, sizeof(address->ip));
-	key.bytes[sizeof(address->ip)] = address->family;
-	return key;
-}
+/* The bytes of an address are its key, without the padding behind its family. */
+#define ADDRESS_KEY_LEN (offsetof(struct bl_addr, family) + 1)
+_Static_assert(offsetof(struct bl_addr, family) == sizeof(union bl_ip),
+	       "there is no gap before it");
 
 const struct bl_allocation *bl_allocator_owner(const struct bl_allocator *allocator,
 					       const struct bl_addr *address)
 {
-	struct address_key key = make_key(address);
-
-	return bl_map_get(allocator->by_address, key.bytes, sizeof(key.bytes));
+	return bl_map_get(allocator->by_address, address, ADDRESS_KEY_LEN);
 }
 
 const struct bl_allocation *bl_allocator_port_owner(const struct bl_allocator *allocator,
@@ -140,10 +125,10 @@ static bool map_has(const struct bl_map *map, const void *key, size_t key_len,
 static void remove_keys(struct bl_allocator *allocator, const struct bl_allocation *allocation)
 {
 	for (size_t i = 0; i < allocation->address_count; i++) {
-		struct address_key key = make_key(&allocation->addresses[i]);
+		const struct bl_addr *address = &allocation->addresses[i];
 
-		if (map_has(allocator->by_address, key.bytes, sizeof(key.bytes), allocation))
-			(void)bl_map_remove(allocator->by_address, key.bytes, sizeof(key.bytes));
+		if (map_has(allocator->by_address, address, ADDRESS_KEY_LEN, allocation))
+			(void)bl_map_remove(allocator->by_address, address, ADDRESS_KEY_LEN);
 	}
 	for (size_t i = 0; i <= allocation->port_count; i++) {
 		uint16_t port = i < allocation->port_count ? allocation->ports[i].node_port
@@ -158,12 +143,9 @@ static int put_keys(struct bl_allocator *allocator, struct bl_allocation *alloca
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < allocation->address_count; i++) {
-		struct address_key key = make_key(&allocation->addresses[i]);
-
-		r = bl_map_put(allocator->by_address, key.bytes, sizeof(key.bytes), allocation,
-			       NULL);
-	}
+	for (size_t i = 0; r == 0 && i < allocation->address_count; i++)
+		r = bl_map_put(allocator->by_address, &allocation->addresses[i], ADDRESS_KEY_LEN,
+			       allocation, NULL);
 	for (size_t i = 0; r == 0 && i <= allocation->port_count; i++) {
 		uint16_t port = i < allocation->port_count ? allocation->ports[i].node_port
 							   : allocation->health_check_port;

@@ -16,21 +16,21 @@ struct bl_port_allocation {
 
 /* What one Service has. */
 struct bl_allocation {
-	char *name;                 /* "namespace/name", owned */
 	bool claimed;               /* false: restored, and its Service has not turned up yet */
 	struct bl_allocation *next; /* of a list that is being released; borrowed */
 	struct bl_addr addresses[2];
 	size_t address_count;
-	struct bl_port_allocation *ports; /* owned */
+	struct bl_port_allocation *ports; /* owned; NULL: none */
 	size_t port_count;
 	uint16_t health_check_port; /* 0: none */
+	char name[];                /* "namespace/name" */
 };
 
 struct bl_allocator {
 	struct bl_allocator_config config; /* service_cidrs points to `cidrs` */
 	struct bl_prefix cidrs[2];
 	struct bl_map *allocations; /* by name */
-	struct bl_map *by_address;  /* struct bl_addr bytes -> struct bl_allocation */
+	struct bl_map *by_address;  /* an allocation's own struct bl_addr -> it */
 	struct bl_map *by_port;     /* uint16_t -> struct bl_allocation */
 	bool dirty;
 };

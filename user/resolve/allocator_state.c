@@ -226,7 +226,9 @@ static int decode_ports(const struct bl_allocator *allocator, struct json_object
 
 	if (count > BL_ALLOCATION_PORTS)
 		count = BL_ALLOCATION_PORTS;
-	allocation->ports = calloc(count + 1, sizeof(*allocation->ports));
+	if (count == 0)
+		return 0;
+	allocation->ports = calloc(count, sizeof(*allocation->ports));
 	if (!allocation->ports)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {

@@ -4,17 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* Steps of a file system's clock are shorter. */
 #define FRESH_NSEC (20 * 1000 * 1000ll)
 
 struct look {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
-	struct timespec ctime;
+	uint64_t print;    /* see print_of() */
 	unsigned int pass; /* of the last full scan that met it */
 	bool fresh; /* changed so short a time before that a later change may look the same */
 	bool link;
@@ -23,6 +20,7 @@ struct look {
 
 struct bl_seen {
 	struct bl_map *looks; /* file name -> struct look */
+	uint64_t seed;
 	size_t links;
 	unsigned int pass;
 };
@@ -34,6 +32,7 @@ int bl_seen_new(struct bl_seen **ret)
 
 	if (!seen)
 		return -ENOMEM;
+	(void)!getrandom(&seen->seed, sizeof(seen->seed), 0); /* eight bytes are never cut short */
 	r = bl_map_new_borrowing(&seen->looks);
 	if (r < 0) {
 		free(seen);
@@ -93,14 +92,27 @@ static bool is_fresh(const struct stat *st)
 	return age < FRESH_NSEC;
 }
 
+/* Another number for another look, as good as always. */
+static uint64_t print_of(const struct bl_seen *seen, const struct stat *st)
+{
+	const uint64_t facts[] = {
+		st->st_dev,
+		st->st_ino,
+		(uint64_t)st->st_size,
+		(uint64_t)st->st_mtim.tv_sec,
+		(uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_ctim.tv_sec,
+		(uint64_t)st->st_ctim.tv_nsec,
+	};
+
+	return bl_map_hash(seen->seed, facts, sizeof(facts));
+}
+
 bool bl_seen_same(const struct bl_seen *seen, const char *name, const struct stat *st)
 {
 	const struct look *look = bl_map_get_str(seen->looks, name);
 
-	return look && !look->fresh && look->dev == st->st_dev && look->ino == st->st_ino &&
-	       look->size == st->st_size &&
-	       !memcmp(&look->mtime, &st->st_mtim, sizeof(look->mtime)) &&
-	       !memcmp(&look->ctime, &st->st_ctim, sizeof(look->ctime));
+	return look && !look->fresh && look->print == print_of(seen, st);
 }
 
 int bl_seen_put(struct bl_seen *seen, const char *name, const struct stat *st, bool link)
@@ -121,11 +133,7 @@ int bl_seen_put(struct bl_seen *seen, const char *name, const struct stat *st, b
 	}
 	seen->links += link;
 	seen->links -= look->link;
-	look->dev = st->st_dev;
-	look->ino = st->st_ino;
-	look->size = st->st_size;
-	look->mtime = st->st_mtim;
-	look->ctime = st->st_ctim;
+	look->print = print_of(seen, st);
 	look->pass = seen->pass;
 	look->fresh = is_fresh(st);
 	look->link = link;
