@@ -121,3 +121,4 @@ def test_status_and_check_say_the_mode_of_each_device(outside_nodes):
     assert rows[None, "packet programs"]["found"]
     missing = node.beeline("check", "--device", "nowhere0", check=False)
     assert missing.returncode == CHECK_FAILED and "nowhere0: there" in missing.stdout
+    assert missing.stdout.count("nowhere0") == 1, "nothing else is asked of it"

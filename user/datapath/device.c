@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 void bl_device_program_name(uint32_t id, char ret[static BL_PROGRAM_NAME])
@@ -38,6 +41,18 @@ uint32_t bl_device_xdp_program(uint32_t ifindex, uint8_t *ret_mode)
 	if (query.prog_id)
 		return query.prog_id;
 	return query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+}
+
+int bl_device_has_ethernet(const char *name)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {0};
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		return -errno;
+	return request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+	       request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
 }
 
 static int refuse_busy(uint32_t ifindex, struct bl_err *err)
@@ -162,6 +177,13 @@ int bl_device_attach(const char *dir, uint32_t ifindex, enum bl_xdp_mode wanted,
 
 	if (!if_indextoname(ifindex, name))
 		return bl_err_set(err, -ENODEV, "there is no device %u", ifindex);
+	if (bl_device_has_ethernet(name) == 0)
+		return bl_err_set(
+			err, -EOPNOTSUPP,
+			"device '%s' carries packets without Ethernet headers, as tunnels "
+			"do: clients outside are not served there; name the device that "
+			"their packets come in by, or none",
+			name);
 	/* Replies first: no client must see an answer under a pod's address. */
 	r = bl_device_tc_attach(dir, ifindex, false, programs->tc_egress_fd, err);
 	if (r == 0)

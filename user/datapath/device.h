@@ -25,6 +25,8 @@ int bl_device_detach(const char *dir, uint32_t ifindex, struct bl_err *err);
 /* Devices that have pins, sorted; the caller frees. */
 int bl_device_list(const char *dir, uint32_t **ret, size_t *ret_count);
 
+/* 1, 0 (packets there begin with their IP headers), or a negative errno. */
+int bl_device_has_ethernet(const char *name);
 /* What holds the device's XDP hook, and how (XDP_ATTACHED_*); 0: nothing. */
 uint32_t bl_device_xdp_program(uint32_t ifindex, uint8_t *ret_mode);
 

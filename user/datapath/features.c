@@ -309,6 +309,9 @@ static const struct {
 	{"there", BL_FEATURE_REQUIRED, "2.6", bl_probe_device_there,
 	 "its packets are served as soon as it is there",
 	 "ip link; a name that is right, or the device"},
+	{"Ethernet", BL_FEATURE_REQUIRED, "2.6", bl_probe_device_ethernet,
+	 "the agent leaves the device alone",
+	 "another device: tunnels without Ethernet headers, as WireGuard's, are not served"},
 	{"free for XDP", BL_FEATURE_REQUIRED, "4.8", bl_probe_device_free,
 	 "the agent leaves the device alone",
 	 "ip link set dev NAME xdp off, when no link holds the program; or --xdp-mode tc"},
@@ -346,7 +349,7 @@ static void probe_row(const struct bl_datapath_config *config, const struct row 
 	say_why(row->probe(config, &row->argument, ret->detail), ret);
 }
 
-static void probe_device(const struct bl_device_wish *wish, const char *name, size_t i,
+static bool probe_device(const struct bl_device_wish *wish, const char *name, size_t i,
 			 struct bl_feature *ret)
 {
 	*ret = (struct bl_feature){
@@ -358,6 +361,19 @@ static void probe_device(const struct bl_device_wish *wish, const char *name, si
 	};
 	(void)snprintf(ret->device, sizeof(ret->device), "%s", name);
 	say_why(device_rows[i].probe(wish, name, ret->detail), ret);
+	return ret->found;
+}
+
+/* Of a device that is not there nothing else is asked. */
+static size_t probe_rows(const struct bl_device_wish *wish, const char *name,
+			 struct bl_feature *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(device_rows); i++)
+		if (!probe_device(wish, name, i, &ret[count++]) && i == 0)
+			break;
+	return count;
 }
 
 static int stay_silent(enum libbpf_print_level level, const char *format, va_list args)
@@ -386,8 +402,7 @@ int bl_features_probe(const struct bl_datapath_config *config, const struct bl_d
 	for (size_t i = 0; i < packet_count; i++)
 		probe_row(config, &packet_rows[i], &items[count++]);
 	for (size_t k = 0; k < wish->count; k++)
-		for (size_t i = 0; i < ARRAY_SIZE(device_rows); i++)
-			probe_device(wish, wish->names[k], i, &items[count++]);
+		count += probe_rows(wish, wish->names[k], &items[count]);
 	(void)libbpf_set_print(print_before);
 	*ret_items = items;
 	*ret_count = count;

@@ -54,6 +54,7 @@ bl_probe_fn bl_probe_netdev_family;
 typedef int bl_probe_device_fn(const struct bl_device_wish *wish, const char *name, char *detail);
 
 bl_probe_device_fn bl_probe_device_there;
+bl_probe_device_fn bl_probe_device_ethernet;
 bl_probe_device_fn bl_probe_device_free;
 bl_probe_device_fn bl_probe_device_native;
 bl_probe_device_fn bl_probe_device_transmit;

@@ -45,6 +45,18 @@ int bl_probe_device_there(const struct bl_device_wish *wish, const char *name, c
 	return 0;
 }
 
+int bl_probe_device_ethernet(const struct bl_device_wish *wish, const char *name, char *detail)
+{
+	int r = bl_device_has_ethernet(name);
+
+	(void)wish;
+	if (r < 0)
+		return r;
+	if (r == 0)
+		(void)snprintf(detail, BL_PROBE_DETAIL, "packets there have no Ethernet headers");
+	return r ? 0 : -EOPNOTSUPP;
+}
+
 int bl_probe_device_free(const struct bl_device_wish *wish, const char *name, char *detail)
 {
 	uint32_t ifindex = if_nametoindex(name);

@@ -105,6 +105,23 @@ static void expect_clean(const char *device)
 	cr_expect_not(prints(command, "clsact"), "%s has a qdisc left", device);
 }
 
+Test(device, one_without_ethernet_headers_is_refused, .init = devices_up, .fini = place_down)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = place_open();
+	struct bl_device_status status;
+	struct bl_err err = {0};
+
+	if (system("ip tuntap add dev tun0 mode tun 2>/dev/null && ip link set tun0 up") != 0)
+		cr_skip_test("this kernel has no tun devices");
+	cr_expect_eq(bl_datapath_attach_device(datapath, if_nametoindex("tun0"), BL_XDP_NATIVE,
+					       &status, &err),
+		     -EOPNOTSUPP);
+	cr_expect(strstr(err.text, "device 'tun0' carries packets without Ethernet headers"), "%s",
+		  err.text);
+	expect_clean("tun0");
+	cr_expect_eq(attach(datapath, "lo", BL_XDP_TC), BL_DEVICE_TC);
+}
+
 Test(device, native_where_the_driver_can_and_tc_where_it_cannot, .init = devices_up,
      .fini = place_down)
 {
