@@ -56,8 +56,8 @@ enum bl_family {
 
 /* An address of either family: IPv4 in the first four bytes and zeros behind them. */
 union bl_ip {
+	__u8 ipv6[16]; /* first: of an initialiser that names no member all bytes are zero */
 	__u8 ipv4[4];
-	__u8 ipv6[16];
 	__u32 words[4]; /* network order */
 };
 

@@ -372,7 +372,7 @@ Test(device, rows_of_the_packet_path_are_written_and_read_back, .init = devices_
 		{.kind = BL_OP_SET_PACKET_ROW,
 		 .packet_row = {.table = BL_PACKET_DSR_BACKENDS,
 				.value = 9,
-				.key.dsr = {.address.ipv4 = {10, 244, 0, 1},
+				.key.dsr = {.address.ipv6 = {10, 244, 0, 1},
 					    .service_id = 7,
 					    .family = BL_FAMILY_IPV4}}},
 		{.kind = BL_OP_DELETE_PACKET_ROW,

@@ -20,7 +20,7 @@ static int put(struct bl_plan *plan, const char *name, uint8_t host, size_t coun
 {
 	struct bl_resolved_backend backends[16] = {0};
 	struct bl_resolved_frontend frontend = {
-		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 96, 0, host}},
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10, 96, 0, host}},
 		.port = 80,
 		.is_virtual = true,
 	};
@@ -42,7 +42,7 @@ static int put(struct bl_plan *plan, const char *name, uint8_t host, size_t coun
 
 	for (size_t i = 0; i < count; i++)
 		backends[i] = (struct bl_resolved_backend){
-			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, (__u8)i}},
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10, 244, 0, (__u8)i}},
 			.port = 8080,
 			.state = BL_BACKEND_READY,
 			.weight = 100,
@@ -102,10 +102,10 @@ static int put_claiming(struct bl_plan *plan, const char *name, uint8_t host, ui
 			struct bl_delta *delta, struct bl_err *err)
 {
 	struct bl_resolved_frontend frontends[] = {
-		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 96, 0, host}},
+		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10, 96, 0, host}},
 		 .port = 80,
 		 .is_virtual = true},
-		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {203, 0, 113, external}},
+		{.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {203, 0, 113, external}},
 		 .port = 80,
 		 .kind = BL_FRONTEND_EXTERNAL_IP,
 		 .is_virtual = true},
@@ -251,15 +251,15 @@ Test(plan, maps_of_the_packet_path_refuse_what_they_have_no_room_for)
 	};
 	struct bl_resolved_backend backends[2] = {0};
 	struct bl_resolved_frontend frontend = {
-		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {203, 0, 113, 7}},
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {203, 0, 113, 7}},
 		.port = 80,
 		.kind = BL_FRONTEND_LOAD_BALANCER_IP,
 		.is_virtual = true,
 		.check_sources = true,
 	};
 	const struct bl_prefix sources[2] = {
-		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10}}, .bits = 8},
-		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {11}}, .bits = 8},
+		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10}}, .bits = 8},
+		{.addr = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {11}}, .bits = 8},
 	};
 	struct bl_resolved_port port = {
 		.protocol = IPPROTO_TCP,
@@ -279,7 +279,7 @@ Test(plan, maps_of_the_packet_path_refuse_what_they_have_no_room_for)
 
 	for (uint8_t i = 0; i < 2; i++)
 		backends[i] = (struct bl_resolved_backend){
-			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, i}},
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10, 244, 0, i}},
 			.port = 8080,
 			.state = BL_BACKEND_READY,
 			.weight = 100,
@@ -350,7 +350,7 @@ static int put_node_port(struct bl_plan *plan, const char *name, uint16_t node_p
 {
 	struct bl_resolved_backend backends[4] = {0};
 	struct bl_resolved_frontend frontend = {
-		.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {192, 168, 77, 11}},
+		.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {192, 168, 77, 11}},
 		.port = node_port,
 		.kind = BL_FRONTEND_NODE_PORT};
 	struct bl_resolved_port port = {.protocol = IPPROTO_TCP,
@@ -366,7 +366,7 @@ static int put_node_port(struct bl_plan *plan, const char *name, uint16_t node_p
 
 	for (size_t i = 0; i < count; i++)
 		backends[i] = (struct bl_resolved_backend){
-			.address = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {10, 244, 0, (__u8)i}},
+			.address = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {10, 244, 0, (__u8)i}},
 			.port = 8080,
 			.state = BL_BACKEND_READY,
 			.weight = 100,

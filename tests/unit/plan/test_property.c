@@ -87,7 +87,7 @@ static void fill_port(struct sample *sample, size_t p, uint8_t host)
 {
 	struct bl_resolved_port *port = &sample->ports[p];
 	uint8_t family = random_below(2) ? BL_FAMILY_IPV4 : BL_FAMILY_IPV6;
-	struct bl_addr loopback = {.family = BL_FAMILY_IPV4, .ip.ipv4 = {127, 0, 0, 1}};
+	struct bl_addr loopback = {.family = BL_FAMILY_IPV4, .ip.ipv6 = {127, 0, 0, 1}};
 
 	*port = (struct bl_resolved_port){
 		.name = random_below(2) ? "http" : NULL,

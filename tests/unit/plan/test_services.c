@@ -59,7 +59,7 @@ static const struct bl_frontend *find(const struct stage *stage, uint8_t host, u
 
 static struct bl_addr address(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
-	return (struct bl_addr){.family = BL_FAMILY_IPV4, .ip.ipv4 = {a, b, c, d}};
+	return (struct bl_addr){.family = BL_FAMILY_IPV4, .ip.ipv6 = {a, b, c, d}};
 }
 
 /* Service default/web at 10.96.0.HOST over two ready backends, of which internalTrafficPolicy:
