@@ -11,6 +11,8 @@
 #include "cli/grid.h"
 #include "cli/print.h"
 
+#define SHOWN_MOST 10000 /* of each family; docs/api.md */
+
 struct column {
 	const char *head;
 	const char *key;
@@ -134,6 +136,46 @@ static int get_maglev(struct bl_cli *cli, const char *service, struct json_objec
 	return call(cli, path, ret, err);
 }
 
+/* Flows of one namespace's Services, where one is named. */
+static int choose_flows(const struct bl_cli *cli, struct json_object **answer)
+{
+	const char *ns =
+		bl_arg_flag(&cli->args, "all-namespaces") ? NULL : bl_arg(&cli->args, "namespace");
+	struct json_object *chosen;
+
+	if (bl_json_len(*answer) >= SHOWN_MOST)
+		fprintf(cli->err,
+			"There are more flows than are shown: the agent lists %d of each family.\n",
+			SHOWN_MOST);
+	if (!ns)
+		return 0;
+	chosen = json_object_new_array();
+	if (!chosen)
+		return -ENOMEM;
+	for (size_t i = 0; i < bl_json_len(*answer); i++) {
+		struct json_object *flow = bl_json_item(*answer, i);
+		const char *of = bl_json_str(flow, "namespace");
+
+		if (of && !strcmp(of, ns))
+			json_object_array_add(chosen, json_object_get(flow));
+	}
+	json_object_put(*answer);
+	*answer = chosen;
+	return 0;
+}
+
+/* Options of `get` that mean something for objects alone; NULL: none is given. */
+static const char *foreign_option(const struct bl_args *args)
+{
+	static const char *const names[] = {"selector", "field-selector", "watch", "watch-only",
+					    "show-labels"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (bl_arg_given(args, names[i]))
+			return names[i];
+	return NULL;
+}
+
 bool bl_is_packet_word(const char *word)
 {
 	return word && (!strcmp(word, "flows") || !strcmp(word, "maglev"));
@@ -151,10 +193,15 @@ int bl_get_packet(struct bl_cli *cli)
 	if (args->word_count != (flows ? 1 : 2))
 		return bl_cli_usage(cli, flows ? "'get flows' takes no names"
 					       : "expected 'get maglev SERVICE'");
+	if (foreign_option(args))
+		return bl_cli_usage(cli, "'get %s' does not know option '--%s'", args->words[0],
+				    foreign_option(args));
 	if (form != BL_FORM_TABLE && form != BL_FORM_WIDE && form != BL_FORM_JSON)
 		return bl_cli_usage(cli, "'get %s' knows the output 'json' alone", args->words[0]);
 	r = flows ? call(cli, "/beeline/v1/flows", &answer, &err)
 		  : get_maglev(cli, args->words[1], &answer, &err);
+	if (r == 0 && flows && choose_flows(cli, &answer) < 0)
+		r = bl_err_set(&err, -ENOMEM, "no memory for the flows");
 	if (r < 0)
 		return bl_cli_fail(cli, r, &err);
 	if (form == BL_FORM_JSON)

@@ -329,7 +329,7 @@ const struct bl_command bl_commands[] = {
 			   "beeline get svc,ep -A           services and endpoints of all\n"
 			   "beeline get pods -o wide -w     pods, and then every change\n"
 			   "beeline get svc/web -o yaml     one service as a manifest\n"
-			   "beeline get flows               connections of clients outside\n"
+			   "beeline get flows [-n NS]       connections of clients outside\n"
 			   "beeline get maglev web          the shares of a service's pods\n\n"
 			   "Types: services (svc), pods (po), endpoints (ep), endpointslices,\n"
 			   "nodes (no), namespaces (ns); 'all' is pods and services.\n"

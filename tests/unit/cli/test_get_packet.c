@@ -282,5 +282,32 @@ Test(get_packet, what_cannot_be_shown_is_said)
 	expect(WORDS("get", "maglev"), BL_EXIT_USAGE, "", "expected 'get maglev SERVICE'");
 	expect(WORDS("get", "flows", "web"), BL_EXIT_USAGE, "", "takes no names");
 	expect(WORDS("get", "flows", "-o", "yaml"), BL_EXIT_USAGE, "", "'json' alone");
+	expect(WORDS("get", "flows", "-w"), BL_EXIT_USAGE, "", "does not know option '--watch'");
+	expect(WORDS("get", "flows", "-l", "a=b"), BL_EXIT_USAGE, "", "option '--selector'");
+	expect(WORDS("get", "maglev", "web", "--show-labels"), BL_EXIT_USAGE, "",
+	       "'get maglev' does not know option '--show-labels'");
+	down();
+}
+
+static size_t count_flows(const char *const *words)
+{
+	_cleanup_free_ char *out = NULL;
+	_cleanup_free_ char *err = NULL;
+	struct json_object *list;
+	size_t count;
+
+	cr_expect_eq(run(words, &out, &err), BL_EXIT_OK, "%s", err);
+	list = json_tokener_parse(out);
+	count = json_object_array_length(list);
+	json_object_put(list);
+	return count;
+}
+
+Test(get_packet, flows_are_those_of_a_namespace_where_one_is_named)
+{
+	up("random", true);
+	cr_expect_eq(count_flows(WORDS("get", "flows", "-o", "json", "-n", "default")), 1);
+	cr_expect_eq(count_flows(WORDS("get", "flows", "-o", "json", "-n", "other")), 0);
+	cr_expect_eq(count_flows(WORDS("get", "flows", "-o", "json", "-n", "other", "-A")), 2);
 	down();
 }
