@@ -68,6 +68,30 @@ class CountGuest(unittest.TestCase):
         self.assertEqual(run_tests.passing_programs(output), {"/a/test_one": 5})
 
 
+class EndToEndPiles(unittest.TestCase):
+    def test_every_file_is_in_one_pile(self):
+        named = [name for pile in run_tests.e2e_piles() for name in pile]
+        folder = os.path.join(TREE, "tests", "e2e")
+        self.assertEqual(sorted(named), sorted(
+            f"tests/e2e/{name}" for name in os.listdir(folder)
+            if name.startswith("test_") and name.endswith(".py")))
+
+    def test_what_is_said_to_take_long_is_there(self):
+        for name in run_tests.E2E_SECONDS:
+            self.assertTrue(os.path.exists(os.path.join(TREE, "tests", "e2e", f"{name}.py")), name)
+
+    def test_who_shares_the_standing_cluster_is_together(self):
+        (pile,) = [pile for pile in run_tests.e2e_piles()
+                   if "tests/e2e/test_outside_policy.py" in pile]
+        self.assertIn("tests/e2e/test_outside_semantics.py", pile)
+
+
+class PinnedPrograms(unittest.TestCase):
+    def test_other_suites_get_nothing(self):
+        with run_tests.pinned_programs("unit", "build") as settings:
+            self.assertEqual(settings, {})
+
+
 class CountPytest(unittest.TestCase):
     def check(self, status, line, passed, failed):
         self.assertEqual(run_tests.count_pytest(status, f"...F\r\n{line}\r\n"), (passed, failed))

@@ -2,12 +2,14 @@
 """Builds beeline, runs its tests and adds up their results.
 
 Every part yields results of single test cases, whatever runs them: Criterion and unittest through
-meson, pytest, libFuzzer, clang-format, clang-tidy. Parts run in four tracks side by side, since
-fuzzing takes a fixed time however fast the machine is, and a guest has one processor.
+meson, pytest, libFuzzer, clang-format, clang-tidy. Parts run in five tracks side by side: tests on
+nodes wait more than they work, a guest has one processor and takes longest of all, and fuzzing takes
+a fixed time however fast the machine is.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -59,15 +61,32 @@ def count_cases(entry):
     return passed, failed
 
 
+@contextlib.contextmanager
+def pinned_programs(suite, folder):
+    """Environment of a suite's tests. The kernel looks at the programs for packets for a second and
+    more, and so one test leaves them to the next, see tests/bpf/packet/packet_programs.h."""
+    pins = f"/sys/fs/bpf/beeline-tests-{os.getpid()}-{folder}"
+    if suite != "bpf" or not os.path.ismount(os.path.dirname(pins)):
+        yield {}
+        return
+    os.mkdir(pins, 0o700)
+    try:
+        yield {"BEELINE_TEST_PINS": pins, "CRITERION_JOBS": "1"}
+    finally:
+        shutil.rmtree(pins)
+
+
 def meson_test(board, folder, suite, names=(), nice=0, env=None):
     """Runs meson tests; returns their log entries, and meson's output where there are none."""
     base = f"{suite}-{os.getpid()}"
     log = os.path.join(build.path(folder), "meson-logs", base + ".json")
     arguments = ["meson", "test", "-C", build.path(folder), "--no-rebuild", "--suite", suite,
                  "--logbase", base, "--timeout-multiplier", str(PATIENCE), *names]
-    if names:
-        arguments += ["--num-processes", "1"]
-    status, output = board.run(arguments, dict(os.environ, LC_ALL="C.UTF-8", **(env or {})), nice)
+    with pinned_programs(suite, folder) as pins:
+        if names or pins:
+            arguments += ["--num-processes", "1"]
+        status, output = board.run(
+            arguments, dict(os.environ, LC_ALL="C.UTF-8", **(env or {}), **pins), nice)
     if not os.path.exists(log):
         return [], f"no test ran; meson ended with {status}\n{output}"
     with open(log, encoding="utf-8") as lines:
@@ -170,21 +189,21 @@ def passing_programs(output):
     return counts
 
 
-def run_guest(board, programs, nice=0):
+def run_guest(board, programs):
     """What tests/vm/run_each prints for the programs; None where there can be no guest."""
     status, output = board.run(
         ["tests/vm/run", "tests/vm/run_each", "400", *programs],
-        dict(os.environ, BEELINE_VM_SECONDS="1500"), nice)
+        dict(os.environ, BEELINE_VM_SECONDS="1500"))
     if status == VM_SKIPPED:
         board.say(f"vm: {output.strip()}")
         return None
     return status, output
 
 
-def part_vm(board, nice=0):
+def part_vm(board):
     """On Debian's own kernel, one after the other: the guest is emulated."""
-    run_guest_bpf(board, nice)
-    run_guest_e2e(board, nice)
+    run_guest_bpf(board)
+    run_guest_e2e(board)
 
 
 # What this machine's kernel may lack the modules for.
@@ -203,12 +222,11 @@ def count_pytest(status, output):
     return passed, failed
 
 
-def run_guest_e2e(board, nice=0):
+def run_guest_e2e(board):
     def run():
         return board.run(["tests/vm/run", "/usr/bin/python3", "-B", "-m", "pytest", "-p",
                           "no:cacheprovider", "-q", "-rfEs", "--color=no", *GUEST_E2E],
-                         dict(os.environ, BEELINE_VM_SECONDS="1800", BEELINE_VM_MEMORY="3072"),
-                         nice)
+                         dict(os.environ, BEELINE_VM_SECONDS="1800", BEELINE_VM_MEMORY="3072"))
 
     status, output = run()
     if status == VM_SKIPPED:
@@ -228,10 +246,10 @@ def run_guest_e2e(board, nice=0):
     board.postpone("vm, e2e", failed, GUEST_E2E, output, again)
 
 
-def run_guest_bpf(board, nice=0):
+def run_guest_bpf(board):
     """Suite `bpf`, one program after the other."""
     programs = bpf_programs()
-    ran = run_guest(board, programs, nice)
+    ran = run_guest(board, programs)
     if ran is None:
         return
     passed, failed, report = count_guest(*ran, len(programs))
@@ -290,27 +308,52 @@ def case_id(case):
     return f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}"
 
 
-def e2e_piles(count):
-    """The files of the end-to-end tests in piles of about as many tests."""
+# Seconds of the files that take longest, of which most is waiting; others take two for each test.
+# Only the order depends on it.
+E2E_SECONDS = {
+    "test_agent_writes": 80, "test_dns_wire": 60, "test_kubectl_read": 70, "test_kubernetes": 110,
+    "test_kubernetes_pool": 250, "test_outside_announce": 90, "test_outside_semantics": 70,
+    "test_upgrade": 140,
+}
+E2E_SMALL = 4  # piles of what is left
+
+
+def e2e_weight(text, name):
+    return E2E_SECONDS.get(name.removesuffix(".py"), 2 * text.count("\ndef test_"))
+
+
+def e2e_piles():
+    """The files of the end-to-end tests in piles, that which takes longest first: files of long
+    tests alone, and together those that share the standing cluster, which takes long to build."""
     folder = os.path.join(build.TREE, "tests", "e2e")
-    weights = {}
-    for name in os.listdir(folder):
+    weights, sharing = {}, []
+    for name in sorted(os.listdir(folder)):
         if name.startswith("test_") and name.endswith(".py"):
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                weights[f"tests/e2e/{name}"] = file.read().count("\ndef test_")
-    piles = [[] for _ in range(count)]
-    for name in sorted(weights, key=lambda name: (-weights[name], name)):
-        min(piles, key=lambda pile: sum(weights[other] for other in pile)).append(name)
-    return piles
+                text = file.read()
+            weights[f"tests/e2e/{name}"] = e2e_weight(text, name)
+            if re.search(r"^def \w+\(cluster\b", text, re.M):
+                sharing.append(f"tests/e2e/{name}")
+    alone = [name for name in weights if name not in sharing and weights[name] >= 60]
+    piles = [sharing, *([name] for name in alone)]
+    small = [[] for _ in range(E2E_SMALL)]
+    for name in sorted(set(weights) - {name for pile in piles for name in pile},
+                       key=lambda name: (-weights[name], name)):
+        min(small, key=lambda pile: sum(weights[other] for other in pile)).append(name)
+    return sorted((pile for pile in piles + small if pile),
+                  key=lambda pile: -sum(weights[name] for name in pile))
 
 
 def part_e2e(board):
-    # They wait more than they work, so two share a processor well.
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda pile: run_pytest(board, pile), e2e_piles(2)))
-    names = [name for result in results for name in result[2]]
-    for passed, failed, failures, output in results:
+    def run(pile):
+        passed, failed, failures, output = run_pytest(board, pile)
         board.add("e2e", passed, 0 if failures else failed, output)
+        return failures, output
+
+    # They wait more than they work, so three share two processors well beside the other tracks.
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
+        results = list(pool.map(run, e2e_piles()))
+    names = [name for failures, _ in results for name in failures]
     if not names:
         return
 
@@ -319,7 +362,7 @@ def part_e2e(board):
         return passed, failed, output
 
     board.postpone("e2e", len(names), names,
-                   "\n".join(result[3] for result in results if result[2]), again)
+                   "\n".join(output for failures, output in results if failures), again)
 
 
 def part_san(board, nice=0):
@@ -418,7 +461,11 @@ def tracks_of(board, parts):
 
     def vm():
         built.wait()
-        part_vm(board, 5)
+        part_vm(board)
+
+    def e2e():
+        built.wait()
+        part_e2e(board)
 
     def clang_build():
         try:
@@ -433,8 +480,7 @@ def tracks_of(board, parts):
     front = []
     if parts & {"unit", "bpf", "vm", "lint", "e2e"}:
         front.append(own_build)
-    for name, step in (("unit", part_unit), ("lint", part_lint), ("bpf", part_bpf),
-                       ("e2e", part_e2e)):
+    for name, step in (("unit", part_unit), ("lint", part_lint), ("bpf", part_bpf)):
         if name in parts:
             front.append(lambda step=step: step(board))
     behind = []
@@ -444,7 +490,8 @@ def tracks_of(board, parts):
         behind.append(lambda: part_san(board, 5))
     if "tidy" in parts:
         behind.append(lambda: part_tidy(board, 5))
-    return [front, behind, [fuzz] if "fuzz" in parts else [], [vm] if "vm" in parts else []]
+    return [front, behind, *([step] for name, step in (("e2e", e2e), ("vm", vm), ("fuzz", fuzz))
+                             if name in parts)]
 
 
 def walk(board, track):
