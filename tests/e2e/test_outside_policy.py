@@ -279,6 +279,29 @@ def test_connections_outlive_a_change_of_the_forwarding_mode(cluster, family):
 
 
 @FAMILIES
+def test_connections_by_maglev_and_dsr_outlive_that_another_node_gets_their_packets(cluster,
+                                                                                  family):
+    third, first = cluster.nodes[2], cluster.nodes[0]
+    for node in cluster.nodes[:2]:
+        node.pod.publish(labels=WEB)
+    put_balancer(cluster, metadata={"annotations": {"beeline.dev/forwarding-mode": "dsr",
+                                                    "beeline.dev/lb-algorithm": "maglev"}})
+    for node in (first, third):
+        cluster.outside.lead(BALANCER[family], node)
+        wait_for(cluster.client, BALANCER[family], ["first", "second"], 80)
+        system.wait_until(lambda: where(cluster.client, BALANCER[family], 80)[1] ==
+                          cluster.client.addresses[family], 5, 0.05, "direct server return")
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(RemoteSocket(cluster.client, "ipv6" if family else "ipv4",
+                                                 "tcp")) for _ in range(8)]
+        for sock in held:
+            sock.connect((BALANCER[family], 80))
+        pods = [fetch(sock) for sock in held]
+        cluster.outside.lead(BALANCER[family], first)
+        assert [fetch(sock) for sock in held] == pods
+
+
+@FAMILIES
 def test_host_network_pods_serve_clients_outside(cluster, family):
     pod = cluster.nodes[2].add_host_pod(f"host-{family}", labels=WEB,
                                         ports=(("http", 8080 + family, "TCP"),))

@@ -338,6 +338,8 @@ static int make_objects(struct bl_agent *agent, struct bl_err *err)
 	r = bl_catalog_new(&config, &agent->catalog);
 	if (r >= 0)
 		r = bl_agent_make_balancing(agent);
+	if (r >= 0)
+		r = bl_annotations_new(agent->store, agent->problems, &agent->annotations);
 	return r < 0 ? bl_err_set(err, r, "no memory") : 0;
 }
 
@@ -640,6 +642,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_hooks_free(agent->hooks);
 	bl_canary_free(agent->canary);
 	bl_node_watch_free(agent->node);
+	bl_annotations_free(agent->annotations);
 	bl_catalog_free(agent->catalog);
 	sd_event_source_disable_unref(agent->bookmarks);
 	bl_events_free(agent->events);

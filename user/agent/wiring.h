@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/allocations.h"
+#include "agent/annotations.h"
 #include "agent/announcing.h"
 #include "agent/balancing.h"
 #include "agent/canary.h"
@@ -55,7 +56,8 @@ struct bl_agent {
 	struct bl_canary *canary; /* NULL in a dry run */
 	struct bl_hooks *hooks;   /* likewise */
 	struct bl_reconcile *reconcile;
-	struct bl_probing *probing;         /* NULL: others probe */
+	struct bl_probing *probing; /* NULL: others probe */
+	struct bl_annotations *annotations;
 	struct bl_termination *termination; /* NULL: others end pods */
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
