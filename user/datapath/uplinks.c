@@ -2,7 +2,6 @@
 /* Uplinks: programs on devices, their addresses, and the generation of next hops. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <linux/if_vlan.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -15,35 +14,31 @@
 
 #include "datapath/device.h"
 #include "datapath/kernel.h"
+#include "datapath/own_address.h"
 #include "datapath/xdp_features.h"
 
-static bool is_usable(const struct bl_addr *address)
+/* Of the device; with `others` of all, where it and those that have programs already come first. */
+static int read_addresses(const struct bl_kernel *kernel, uint32_t ifindex, bool others,
+			  struct bl_uplink *ret)
 {
-	return !bl_addr_is_loopback(address) && !bl_addr_is_link_local(address);
-}
+	_cleanup_free_ struct bl_own_address *list = NULL;
+	_cleanup_free_ uint32_t *devices = NULL;
+	size_t count = 0, device_count = 0;
+	const uint32_t *preferred = &ifindex;
+	int r = bl_own_addresses_read(&list, &count);
 
-/* The first address of each family that others can answer to; of all devices when `name` is NULL.
- */
-static int read_addresses(const char *name, struct bl_uplink *ret)
-{
-	struct ifaddrs *list;
-
-	if (getifaddrs(&list) < 0)
-		return -errno;
-	for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
-		union bl_ip *ip;
-		struct bl_addr address;
-
-		if (!item->ifa_addr || (name && strcmp(item->ifa_name, name) != 0) ||
-		    bl_addr_from_sockaddr(item->ifa_addr, &address, NULL) < 0 ||
-		    !is_usable(&address))
-			continue;
-		ip = address.family == BL_FAMILY_IPV4 ? &ret->ipv4 : &ret->ipv6;
-		if (ip->words[0] == 0 && ip->words[1] == 0 && ip->words[2] == 0 &&
-		    ip->words[3] == 0)
-			*ip = address.ip;
-	}
-	freeifaddrs(list);
+	if (r == 0 && others)
+		r = bl_device_list(kernel->bpffs, &devices, &device_count);
+	if (r < 0)
+		return r;
+	if (device_count > 0)
+		preferred = devices;
+	else
+		device_count = 1;
+	(void)bl_own_address_choose(list, count, preferred, device_count, others, BL_FAMILY_IPV4,
+				    &ret->ipv4);
+	(void)bl_own_address_choose(list, count, preferred, device_count, others, BL_FAMILY_IPV6,
+				    &ret->ipv6);
 	return 0;
 }
 
@@ -65,23 +60,23 @@ static void read_vlan(const char *name, struct bl_uplink *ret)
 	ret->vlan_id = id;
 }
 
+/* Entry 0, for devices without programs: with the addresses of those that have them, if possible.
+ */
 static int write_uplink(const struct bl_kernel *kernel, uint32_t ifindex, const char *name,
-			uint32_t flags, struct bl_err *err)
+			struct bl_uplink *uplink, struct bl_err *err)
 {
-	struct bl_uplink uplink = {.flags = flags};
-	int r = read_addresses(name, &uplink);
+	uint32_t key = name ? ifindex : 0;
+	int r = read_addresses(kernel, ifindex, !name, uplink);
 
 	if (r == 0 && name)
-		read_vlan(name, &uplink);
+		read_vlan(name, uplink);
 	if (r == 0)
-		r = bpf_map_update_elem(kernel->maps.fds[BL_MAP_ID_UPLINKS], &ifindex, &uplink,
-					BPF_ANY);
+		r = bpf_map_update_elem(kernel->maps.fds[BL_MAP_ID_UPLINKS], &key, uplink, BPF_ANY);
 	if (r == -E2BIG)
 		return bl_err_set(err, r, "map '" BL_MAP_UPLINKS "' is full: at most %u devices",
 				  BL_UPLINKS_MAX - 1);
 	errno = -r;
-	return r < 0 ? bl_err_set(err, r, "cannot write the addresses of device %u: %m", ifindex)
-		     : 0;
+	return r < 0 ? bl_err_set(err, r, "cannot write the addresses of device %u: %m", key) : 0;
 }
 
 int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum bl_xdp_mode wanted,
@@ -95,7 +90,7 @@ int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum
 	};
 	struct bl_device_status status = {0};
 	char name[IF_NAMESIZE];
-	uint32_t flags = 0;
+	struct bl_uplink others = {0}, uplink = {0};
 	int r;
 
 	if (kernel->xdp_fd < 0)
@@ -103,16 +98,16 @@ int bl_kernel_attach_device(struct bl_datapath *datapath, uint32_t ifindex, enum
 	if (!if_indextoname(ifindex, name))
 		return bl_err_set(err, -ENODEV, "there is no device %u", ifindex);
 	/* Addresses first: packets may come in as soon as the program is there. */
-	r = write_uplink(kernel, 0, NULL, 0, err);
+	r = write_uplink(kernel, ifindex, NULL, &others, err);
 	if (r == 0)
-		r = write_uplink(kernel, ifindex, name, 0, err);
+		r = write_uplink(kernel, ifindex, name, &uplink, err);
 	if (r == 0)
 		r = bl_device_attach(kernel->bpffs, ifindex, wanted, &programs, &status, err);
 	if (r < 0)
 		return r;
 	if (status.mode == BL_DEVICE_NATIVE && bl_xdp_can_transmit(ifindex))
-		flags |= BL_UPLINK_F_XDP_REDIRECT;
-	r = write_uplink(kernel, ifindex, name, flags, err);
+		uplink.flags |= BL_UPLINK_F_XDP_REDIRECT;
+	r = write_uplink(kernel, ifindex, name, &uplink, err);
 	if (r == 0)
 		*ret = status;
 	return r;

@@ -122,6 +122,29 @@ Test(device, one_without_ethernet_headers_is_refused, .init = devices_up, .fini 
 	cr_expect_eq(attach(datapath, "lo", BL_XDP_TC), BL_DEVICE_TC);
 }
 
+Test(device, packets_are_sent_on_from_an_address_that_stays, .init = devices_up, .fini = place_down)
+{
+	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = NULL;
+	uint32_t ifindexes[] = {0, if_nametoindex("up0")};
+
+	run("ip addr flush dev up0 && ip addr add 203.0.113.7/32 dev up0 && "
+	    "ip addr add 192.0.2.1/24 dev up0 && ip addr add fd00:2::1/64 dev up0 nodad && "
+	    "ip addr add 203.0.113.8/24 dev lo && ip addr add 10.244.0.1/24 dev br0 && "
+	    "ip addr add fd00:2::7/64 dev up0 nodad preferred_lft 0 && "
+	    "ip addr add fd00:2::8/128 dev up0 nodad");
+	datapath = place_open();
+	cr_expect_eq(attach(datapath, "up0", BL_XDP_NATIVE), BL_DEVICE_NATIVE);
+	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_UPLINKS);
+	for (size_t i = 0; i < ARRAY_SIZE(ifindexes); i++) {
+		struct bl_uplink uplink;
+
+		cr_assert_eq(bpf_map_lookup_elem(fd, &ifindexes[i], &uplink), 0);
+		cr_expect_eq(memcmp(uplink.ipv4.ipv4, (__u8[]){192, 0, 2, 1}, 4), 0, "entry %zu",
+			     i);
+		cr_expect_eq(uplink.ipv6.ipv6[15], 1, "entry %zu", i);
+	}
+}
+
 Test(device, native_where_the_driver_can_and_tc_where_it_cannot, .init = devices_up,
      .fini = place_down)
 {
