@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From a pending flow to an established one: its client must have shown that it gets what the
+ * From a flow that waits to an established one: its client must have shown that it gets what the
  * backend answers. For TCP that is the last part of the handshake, whose number only the answer
  * tells; for UDP another packet after an answer. Answers of direct server return do not come by
  * here: its client is believed when it goes on, within the rate of new flows.
@@ -9,8 +9,9 @@
 #define BPF_CONFIRM_H
 
 #include "count.h"
+#include "flow.h"
+#include "flow_store.h"
 #include "guard.h"
-#include "pending.h"
 #include "scratch.h"
 
 /* Clients of TCP fast open may acknowledge data together with the handshake. */
@@ -26,18 +27,70 @@ static __always_inline bool bl_confirm_numbers(struct bl_context *ctx,
 	return tcp && bpf_ntohl(tcp->ack_seq) - acknowledges < BL_CONFIRM_WINDOW;
 }
 
-/* Whether this packet of the client establishes the flow that waits in `entry`. */
+/* What is known of a place where a flow waits. */
+static __always_inline __u32 bl_flow_acknowledges(int place, __u8 family)
+{
+	const struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), family);
+
+	return tags ? tags->acknowledges[bl_flow_waiting_at(place)] : 0;
+}
+
+/* The flow at the place was used. */
+static __always_inline void bl_flow_seen(int place, struct bl_flow *flow, __u8 family, __u64 now_ns)
+{
+	struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), family);
+
+	flow->last_seen = bl_flow_time(now_ns);
+	if (tags)
+		tags->seen[bl_flow_waiting_at(place)] = flow->last_seen;
+}
+
+static __always_inline void bl_flow_answered_in(const struct bl_tuple *tuple, __u32 acknowledges,
+						__u8 family)
+{
+	__u64 hash = bl_tuple_hash_in(tuple, family);
+	int place = bl_flow_place_but(tuple, hash, BL_FLOW_NOWHERE, family);
+	struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), family);
+	__u32 *tag = bl_flow_tag_at(tags, place);
+	void *entry;
+
+	/* When another CPU is there, the next answer makes up for it. */
+	if (!tag || !bl_flow_waits(place) || !bl_flow_claim(tag, bl_flow_tag(hash)))
+		return;
+	entry = bl_flow_entry(bl_flow_bucket_at(place), bl_flow_way_at(place), family);
+	if (entry)
+		bl_flow_of_entry(entry, family)->state = BL_FLOW_ESTABLISHED;
+	tags->acknowledges[bl_flow_waiting_at(place)] = acknowledges;
+	bl_flow_publish(tag, bl_flow_tag(hash));
+}
+
+/* The backend answered what waits under these ends: what the client will acknowledge. */
+int bl_flow_answered(const struct bl_tuple *tuple, __u32 acknowledges);
+
+__noinline int bl_flow_answered(const struct bl_tuple *tuple, __u32 acknowledges)
+{
+	if (!tuple)
+		return 0;
+	if (tuple->family == BL_FAMILY_IPV4)
+		bl_flow_answered_in(tuple, acknowledges, BL_FAMILY_IPV4);
+	else
+		bl_flow_answered_in(tuple, acknowledges, BL_FAMILY_IPV6);
+	return 0;
+}
+
+/* Whether this packet of the client establishes the flow that waits at the place. */
 static __always_inline bool bl_confirms(struct bl_context *ctx, const struct bl_packet *packet,
-					const struct bl_pending *entry, __u64 now_ns)
+					const struct bl_flow *flow, int place, __u64 now_ns)
 {
 	bool is_tcp = packet->tuple.protocol == IPPROTO_TCP;
 
 	if (is_tcp && (packet->tcp_flags & (BL_TCP_SYN | BL_TCP_RST | BL_TCP_ACK)) != BL_TCP_ACK)
 		return false;
-	if (entry->flow.kind == BL_FLOW_DSR)
+	if (flow->kind == BL_FLOW_DSR)
 		return bl_guard_admits(now_ns);
-	return entry->flow.state == BL_FLOW_ESTABLISHED &&
-	       (!is_tcp || bl_confirm_numbers(ctx, packet, entry->acknowledges));
+	return flow->state == BL_FLOW_ESTABLISHED &&
+	       (!is_tcp ||
+		bl_confirm_numbers(ctx, packet, bl_flow_acknowledges(place, packet->tuple.family)));
 }
 
 /* What an answer tells: the number that the client will acknowledge; 0 when it is no handshake. */
@@ -54,23 +107,25 @@ static __always_inline __u32 bl_answer_number(struct bl_context *ctx,
 /* Moves s->flow and its other direction to the established flows. Not 0: no room, it waits on. */
 static __noinline int bl_confirm(struct bl_scratch *s)
 {
+	const struct bl_flow *waiting;
+
 	if (!s)
 		return -1;
 	s->flow.flow.state = BL_FLOW_ESTABLISHED;
 	if (bl_flow_has_pair(&s->flow.flow)) {
-		bl_tuple_turn(&s->waiting.from, &s->flow.to);
-		if (!bl_pending_find(&s->waiting.from, &s->reply))
-			bl_flow_make_pair(&s->reply.flow, &s->flow.flow);
-		s->reply.flow.state = BL_FLOW_ESTABLISHED;
-		s->reply.flow.last_seen = s->flow.flow.last_seen;
-		bl_tuple_turn(&s->waiting.to, &s->flow.from);
-		if (bl_flow_store(&s->waiting.from, &s->reply.flow, &s->waiting.to, BPF_ANY))
+		bl_tuple_turn(&s->reply.from, &s->flow.to);
+		waiting = bl_flow_find(&s->reply.from, &s->reply.to);
+		bl_flow_make_pair(&s->reply.flow, &s->flow.flow);
+		if (waiting) {
+			s->reply.flow.packets = waiting->packets;
+			s->reply.flow.bytes = waiting->bytes;
+		}
+		bl_tuple_turn(&s->reply.to, &s->flow.from);
+		if (bl_flow_establish(&s->reply) < 0)
 			return -1;
 	}
-	if (bl_flow_store(&s->flow.from, &s->flow.flow, &s->flow.to, BPF_ANY))
+	if (bl_flow_establish(&s->flow) < 0)
 		return -1;
-	/* Only now: who looks for a free port looks into `pending` first, then there. */
-	bl_pending_forget(&s->flow);
 	bl_count_reason(BL_REASON_FLOW_CONFIRMED);
 	return 0;
 }

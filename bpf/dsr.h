@@ -127,47 +127,52 @@ static __always_inline void bl_dsr_track(struct bl_flow *answers, const struct b
 		answers->state = BL_FLOW_CLOSING;
 }
 
-/* The same while they wait, in s->reply. Its client confirms as others do. */
-static __noinline int bl_dsr_wait(struct bl_context *ctx, struct bl_scratch *s,
-				  const struct bl_packet *inner, __u64 now_ns)
+/* The same while they wait at the place, and are in s->reply too. Its client confirms as others do.
+ */
+static __noinline int bl_dsr_confirm(struct bl_context *ctx, struct bl_scratch *s,
+				     const struct bl_packet *inner, int place, __u64 now_ns)
 {
-	if (bl_pending_find(&s->reply.from, &s->waiting) &&
-	    bl_tuple_equal(&s->waiting.to, &s->reply.to) && !bl_is_syn(inner)) {
-		s->reply.flow = s->waiting.flow;
-		s->reply.acknowledges = s->waiting.acknowledges;
-		bl_dsr_track(&s->reply.flow, inner, now_ns);
-		if (bl_confirms(ctx, inner, &s->reply, now_ns) &&
-		    !bl_flow_store(&s->reply.from, &s->reply.flow, &s->reply.to, BPF_ANY)) {
-			(void)bl_pending_delete(&s->reply.from);
-			bl_count_reason(BL_REASON_FLOW_CONFIRMED);
-			return BL_REASON_DSR_TAKEN;
-		}
-	}
-	return bl_pending_store(&s->reply, BPF_NOEXIST, now_ns) ? BL_REASON_FLOW_COLLIDES
-								: BL_REASON_DSR_TAKEN;
+	if (!bl_confirms(ctx, inner, &s->reply.flow, place, now_ns))
+		return 0;
+	s->reply.flow.state = BL_FLOW_ESTABLISHED;
+	if (bl_flow_establish(&s->reply) < 0)
+		return -1;
+	bl_count_reason(BL_REASON_FLOW_CONFIRMED);
+	return 0;
 }
 
-/* The entry that gives answers the frontend's address: from s->flow, the client's packet. */
-static __noinline int bl_dsr_expect(struct bl_context *ctx, struct bl_scratch *s,
-				    const struct bl_packet *inner, __u64 now_ns)
+/* The connection goes on; a SYN that follows on one that ends or never began is another one. */
+static __always_inline bool bl_dsr_goes_on(const struct bl_packet *inner, int place,
+					   const struct bl_flow *had)
+{
+	return !bl_is_syn(inner) || (!bl_flow_waits(place) && had->state < BL_FLOW_CLOSING);
+}
+
+/* The entry that gives answers the frontend's address: from s->flow, the client's packet.
+ * *ret_place is where it waits, or NOWHERE. */
+static __noinline int bl_dsr_expect(struct bl_scratch *s, const struct bl_packet *inner,
+				    __u64 now_ns, int *ret_place)
 {
 	struct bl_flow *had;
 	bool is_same;
+	int place;
 
 	bl_flow_expect(&s->reply, &s->flow);
 	s->reply.flow.kind = BL_FLOW_REPLY_DSR;
-	had = bl_flow_find(&s->reply.from, &s->waiting.to);
-	if (!had)
-		return bl_dsr_wait(ctx, s, inner, now_ns);
-	is_same = bl_tuple_equal(&s->waiting.to, &s->reply.to);
-	if (!is_same && bl_flow_is_taken(had, inner->tuple.protocol, now_ns))
+	place = bl_flow_place(&s->reply.from);
+	had = bl_flow_at(place, &s->reply.from, &s->ends);
+	is_same = had && bl_tuple_equal(&s->ends, &s->reply.to);
+	if (had && !is_same && bl_flow_is_taken(had, inner->tuple.protocol, now_ns))
 		return BL_REASON_FLOW_COLLIDES;
-	if (is_same && !(bl_is_syn(inner) && had->state >= BL_FLOW_CLOSING)) {
-		bl_dsr_track(had, inner, now_ns);
-		return BL_REASON_DSR_TAKEN;
+	if (!is_same || !bl_dsr_goes_on(inner, place, had))
+		return bl_answer_claim(&s->reply, now_ns) ? BL_REASON_FLOW_COLLIDES
+							  : BL_REASON_DSR_TAKEN;
+	bl_dsr_track(had, inner, now_ns);
+	if (bl_flow_waits(place)) {
+		s->reply.flow = *had;
+		*ret_place = place;
 	}
-	(void)bl_flow_delete(&s->reply.from);
-	return bl_dsr_wait(ctx, s, inner, now_ns);
+	return BL_REASON_DSR_TAKEN;
 }
 
 static __always_inline int bl_dsr_unwrap(struct bl_context *ctx, const struct bl_packet *outer)
@@ -204,6 +209,7 @@ static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *oute
 	struct bl_scratch *s = bl_scratch_get();
 	struct bl_packet *inner;
 	bool is_elsewhere = false;
+	int place = BL_FLOW_NOWHERE;
 	int reason;
 
 	if (!s || outer->l4 - outer->l3 != bl_ip_header_len(outer))
@@ -228,9 +234,11 @@ static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *oute
 	if (inner->fragment == BL_FRAGMENT_FIRST)
 		(void)bl_fragment_store(inner);
 	bl_flow_begin(&s->flow, &s->choice, BL_FLOW_DSR, &inner->tuple, now_ns);
-	reason = bl_dsr_expect(ctx, s, inner, now_ns);
+	reason = bl_dsr_expect(s, inner, now_ns, &place);
 	if (reason != BL_REASON_DSR_TAKEN)
 		return reason;
+	if (place >= 0)
+		(void)bl_dsr_confirm(ctx, s, inner, place, now_ns);
 	if (bl_dsr_unwrap(ctx, outer))
 		return BL_REASON_FLOW_FAILED;
 	inner->l4 -= inner->l3 - outer->l3;

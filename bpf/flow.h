@@ -9,7 +9,7 @@
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
-#include "flow_table.h"
+#include "flow_store.h"
 #include "scratch.h"
 
 #define BL_SECOND_NS 1000000000ull
@@ -168,10 +168,8 @@ static __noinline int bl_flow_keep(const struct bl_tuple *tuple, const struct bl
 		} else {
 			bl_flow_make_pair(&s->reply.flow, flow);
 			bl_tuple_turn(&s->reply.to, tuple);
-			/* Lost when somebody took the key meanwhile; the next second tries again.
-			 */
-			(void)bl_flow_store(&s->reply.from, &s->reply.flow, &s->reply.to,
-					    BPF_NOEXIST);
+			/* Lost when another CPU is there; the next second tries again. */
+			(void)bl_flow_establish(&s->reply);
 		}
 	}
 	return bl_flow_is_reply(flow) || bl_flow_backend_serves(flow);

@@ -179,62 +179,66 @@ static __noinline int bl_leave(struct bl_context *ctx, struct bl_packet *packet)
 }
 
 /* An answer to a flow that waits in s->flow. A reset ends both. */
-static __always_inline void bl_pending_answer(struct bl_context *ctx,
-					      const struct bl_packet *packet, struct bl_scratch *s,
-					      __u64 now_ns)
+static __always_inline void bl_answer_waiting(struct bl_context *ctx,
+					      const struct bl_packet *packet, struct bl_scratch *s)
 {
-	struct bl_tuple asked;
+	__u32 acknowledges;
 
 	if (packet->tcp_flags & BL_TCP_RST) {
-		bl_pending_forget(&s->flow);
+		(void)bl_flow_forget(&packet->tuple, &s->flow.to, &s->flow.flow);
 		return;
 	}
-	if (s->flow.flow.state == BL_FLOW_NEW) {
-		s->flow.flow.state = BL_FLOW_ESTABLISHED;
-		s->flow.acknowledges = bl_answer_number(ctx, packet);
-		bl_tuple_turn(&asked, &s->flow.to);
-		if (bl_flow_has_pair(&s->flow.flow))
-			(void)bl_pending_answered(&asked, s->flow.acknowledges);
-	}
-	(void)bl_pending_store(&s->flow, BPF_ANY, now_ns);
+	/* The handshake of another connection from the same port has other numbers. */
+	if (s->flow.flow.state != BL_FLOW_NEW && !(packet->tcp_flags & BL_TCP_SYN))
+		return;
+	acknowledges = bl_answer_number(ctx, packet);
+	(void)bl_flow_answered(&packet->tuple, acknowledges);
+	bl_tuple_turn(&s->ends, &s->flow.to);
+	if (bl_flow_has_pair(&s->flow.flow))
+		(void)bl_flow_answered(&s->ends, acknowledges);
 }
 
-/* A packet of the client whose flow waits in s->flow. */
-static __always_inline void bl_pending_go_on(struct bl_context *ctx, const struct bl_packet *packet,
-					     struct bl_scratch *s, __u64 now_ns)
+/* A packet of the client whose flow waits in s->flow and at the place. */
+static __always_inline void bl_go_on_waiting(struct bl_context *ctx, const struct bl_packet *packet,
+					     struct bl_scratch *s, int place, __u64 now_ns)
 {
-	if (packet->tcp_flags & BL_TCP_RST) {
-		bl_pending_forget(&s->flow);
-		return;
-	}
-	if (bl_confirms(ctx, packet, &s->flow, now_ns) && !bl_confirm(s)) {
-		if (packet->tcp_flags & BL_TCP_FIN)
-			(void)bl_confirmed_fin(&packet->tuple);
-		return;
-	}
-	(void)bl_pending_store(&s->flow, BPF_ANY, now_ns);
+	if (packet->tcp_flags & BL_TCP_RST)
+		(void)bl_flow_forget(&packet->tuple, &s->flow.to, &s->flow.flow);
+	else if (bl_confirms(ctx, packet, &s->flow.flow, place, now_ns) && !bl_confirm(s) &&
+		 packet->tcp_flags & BL_TCP_FIN)
+		(void)bl_confirmed_fin(&packet->tuple);
 }
 
-/* A packet of no established flow: of one that waits, or UNKNOWN. */
-static __noinline int bl_forward_pending(struct bl_context *ctx, struct bl_packet *packet,
-					 __u64 now_ns)
+/* A packet of the flow that waits at the place; puts it into s->flow too. */
+static __always_inline void bl_take_waiting(const struct bl_packet *packet, struct bl_scratch *s,
+					    struct bl_flow *flow, int place, __u64 now_ns)
+{
+	bl_flow_count(packet, flow);
+	bl_flow_seen(place, flow, packet->tuple.family, now_ns);
+	s->flow.from = packet->tuple;
+	s->flow.flow = *flow;
+}
+
+/* A packet of a flow that waits, or UNKNOWN. */
+static __noinline int bl_forward_waiting(struct bl_context *ctx, struct bl_packet *packet,
+					 int place, __u64 now_ns)
 {
 	struct bl_scratch *s = bl_scratch_get();
+	struct bl_flow *flow = s ? bl_flow_at(place, &packet->tuple, &s->flow.to) : NULL;
 
-	if (!s || !bl_pending_find(&packet->tuple, &s->flow))
+	if (!flow)
 		return BL_UNKNOWN;
-	if (bl_flow_is_expired(&s->flow.flow, packet->tuple.protocol, now_ns)) {
-		bl_pending_forget(&s->flow);
+	if (bl_flow_is_expired(flow, packet->tuple.protocol, now_ns)) {
+		(void)bl_flow_forget(&packet->tuple, &s->flow.to, flow);
 		return BL_UNKNOWN;
 	}
-	bl_flow_count(packet, &s->flow.flow);
-	s->flow.flow.last_seen = bl_flow_time(now_ns);
+	bl_take_waiting(packet, s, flow, place, now_ns);
 	if (bl_flow_is_reply(&s->flow.flow)) {
-		bl_pending_answer(ctx, packet, s, now_ns);
+		bl_answer_waiting(ctx, packet, s);
 	} else if (bl_flow_backend_serves(&s->flow.flow)) {
-		bl_pending_go_on(ctx, packet, s, now_ns);
+		bl_go_on_waiting(ctx, packet, s, place, now_ns);
 	} else {
-		bl_pending_forget(&s->flow);
+		(void)bl_flow_forget(&packet->tuple, &s->flow.to, &s->flow.flow);
 		return bl_leave(ctx, packet);
 	}
 	return bl_follow(ctx, packet, &s->flow.flow, &s->flow.to);
@@ -245,10 +249,14 @@ static __always_inline int bl_forward_known(struct bl_context *ctx, struct bl_pa
 					    __u64 now_ns)
 {
 	struct bl_tuple to;
-	struct bl_flow *flow = bl_flow_find(&packet->tuple, &to);
+	int place = bl_flow_place(&packet->tuple);
+	struct bl_flow *flow;
 
+	if (place >= 0 && bl_flow_waits(place))
+		return bl_forward_waiting(ctx, packet, place, now_ns);
+	flow = bl_flow_at(place, &packet->tuple, &to);
 	if (!flow)
-		return bl_forward_pending(ctx, packet, now_ns);
+		return BL_UNKNOWN;
 	if (!bl_flow_is_reply(flow) && (bl_flow_begins_anew(packet, flow) ||
 					bl_flow_is_expired(flow, packet->tuple.protocol, now_ns))) {
 		(void)bl_flow_forget(&packet->tuple, &to, flow);
@@ -322,17 +330,17 @@ static __always_inline bool bl_leaves_here(const struct bl_flow *flow)
 	return flow->kind == BL_FLOW_REPLY_LOCAL || flow->kind == BL_FLOW_REPLY_DSR;
 }
 
-/* An answer to what waits to be confirmed. */
-static __noinline int bl_egress_pending(struct bl_context *ctx, const struct bl_packet *packet,
-					__u64 now_ns)
+/* An answer to what waits at the place. */
+static __noinline int bl_egress_waiting(struct bl_context *ctx, const struct bl_packet *packet,
+					int place, __u64 now_ns)
 {
 	struct bl_scratch *s = bl_scratch_get();
+	struct bl_flow *flow = s ? bl_flow_at(place, &packet->tuple, &s->flow.to) : NULL;
 
-	if (!s || !bl_pending_find(&packet->tuple, &s->flow) || !bl_leaves_here(&s->flow.flow))
+	if (!flow || !bl_leaves_here(flow))
 		return BL_UNCOUNTED;
-	bl_flow_count(packet, &s->flow.flow);
-	s->flow.flow.last_seen = bl_flow_time(now_ns);
-	bl_pending_answer(ctx, packet, s, now_ns);
+	bl_take_waiting(packet, s, flow, place, now_ns);
+	bl_answer_waiting(ctx, packet, s);
 	(void)bl_rewrite(ctx, packet, &s->flow.to, 0);
 	return BL_REASON_FLOW_REPLY;
 }
@@ -340,12 +348,14 @@ static __noinline int bl_egress_pending(struct bl_context *ctx, const struct bl_
 static __always_inline int bl_egress_flow(struct bl_context *ctx, const struct bl_packet *packet)
 {
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
+	int place = bl_flow_place(&packet->tuple);
 	struct bl_tuple to;
-	struct bl_flow *flow = bl_flow_find(&packet->tuple, &to);
+	struct bl_flow *flow;
 
-	if (!flow)
-		return bl_egress_pending(ctx, packet, now_ns);
-	if (!bl_leaves_here(flow))
+	if (place >= 0 && bl_flow_waits(place))
+		return bl_egress_waiting(ctx, packet, place, now_ns);
+	flow = bl_flow_at(place, &packet->tuple, &to);
+	if (!flow || !bl_leaves_here(flow))
 		return BL_UNCOUNTED;
 	(void)bl_flow_track(packet, &to, flow, now_ns);
 	(void)bl_rewrite(ctx, packet, &to, 0);

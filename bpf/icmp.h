@@ -11,7 +11,6 @@
 
 #include "answer.h"
 #include "next_hop.h"
-#include "pending.h"
 #include "rewrite.h"
 #include "scratch.h"
 
@@ -152,17 +151,6 @@ static __always_inline bool bl_icmp_concerns(const struct bl_flow *flow, bool is
 	       flow->kind == BL_FLOW_REPLY_REMOTE;
 }
 
-/* Established or not. */
-static __always_inline bool bl_icmp_find(const struct bl_tuple *tuple, struct bl_scratch *s,
-					 struct bl_known *ret)
-{
-	ret->to = &s->flow.to;
-	ret->flow = bl_flow_find(tuple, &s->flow.to);
-	if (!ret->flow && bl_pending_find(tuple, &s->flow))
-		ret->flow = &s->flow.flow;
-	return ret->flow != NULL;
-}
-
 /* An enum bl_reason, or BL_REASON_COUNT when the error is no business of ours. */
 static __noinline int bl_icmp_error(struct bl_context *ctx, struct bl_packet *packet, int is_egress)
 {
@@ -176,7 +164,9 @@ static __noinline int bl_icmp_error(struct bl_context *ctx, struct bl_packet *pa
 	if (!bl_icmp_quoted(ctx, packet, &s->inner))
 		return BL_REASON_COUNT;
 	bl_tuple_turn(&s->ends, &s->inner.tuple);
-	if (!bl_icmp_find(&s->ends, s, &known) || !bl_icmp_concerns(known.flow, is_egress))
+	known.to = &s->flow.to;
+	known.flow = bl_flow_find(&s->ends, &s->flow.to);
+	if (!known.flow || !bl_icmp_concerns(known.flow, is_egress))
 		return BL_REASON_COUNT;
 	if (is_egress || known.flow->kind == BL_FLOW_LOCAL) {
 		(void)bl_icmp_translate(ctx, packet, &s->inner, &known, 0);

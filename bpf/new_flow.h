@@ -19,12 +19,10 @@ static __always_inline __u8 bl_flow_kind_for(const struct bl_frontend *frontend,
 	return frontend->flags & BL_FRONTEND_F_DSR && tunables.dsr ? BL_FLOW_DSR : BL_FLOW_REMOTE;
 }
 
-static __always_inline void bl_flow_begin(struct bl_pending *ret, const struct bl_choice *choice,
+static __always_inline void bl_flow_begin(struct bl_direction *ret, const struct bl_choice *choice,
 					  __u8 kind, const struct bl_tuple *tuple, __u64 now_ns)
 {
 	__builtin_memset(&ret->flow, 0, sizeof(ret->flow));
-	ret->acknowledges = 0;
-	ret->pad = 0;
 	ret->from = *tuple;
 	ret->to = *tuple;
 	ret->to.destination = choice->backend.address;
@@ -36,7 +34,7 @@ static __always_inline void bl_flow_begin(struct bl_pending *ret, const struct b
 }
 
 /* The node's address on the device that leads to the backend. */
-static __always_inline bool bl_flow_own_address(struct bl_pending *flow)
+static __always_inline bool bl_flow_own_address(struct bl_direction *flow)
 {
 	const struct bl_uplink *uplink = bl_uplink_of(flow->flow.next_hop_ifindex);
 	const union bl_ip *own;
@@ -51,13 +49,12 @@ static __always_inline bool bl_flow_own_address(struct bl_pending *flow)
 }
 
 /* The other direction of a flow. */
-static __always_inline void bl_flow_expect(struct bl_pending *ret, const struct bl_pending *flow)
+static __always_inline void bl_flow_expect(struct bl_direction *ret,
+					   const struct bl_direction *flow)
 {
 	bl_flow_make_pair(&ret->flow, &flow->flow);
 	bl_tuple_turn(&ret->from, &flow->to);
 	bl_tuple_turn(&ret->to, &flow->from);
-	ret->acknowledges = 0;
-	ret->pad = 0;
 }
 
 /*
@@ -70,8 +67,7 @@ static __always_inline enum bl_reason bl_flow_answer(struct bl_scratch *s, __u64
 	bool is_remote = s->flow.flow.kind == BL_FLOW_REMOTE;
 
 	bl_flow_expect(&s->reply, &s->flow);
-	if (!is_remote && !bl_flow_holds(&s->reply, now_ns) &&
-	    !bl_pending_store(&s->reply, BPF_NOEXIST, now_ns))
+	if (!is_remote && !bl_answer_claim(&s->reply, now_ns))
 		return BL_REASON_FLOW_NEW;
 	if (bl_snat_claim(&s->reply, bl_admit_hash(&s->flow.from, true), now_ns))
 		return is_remote ? BL_REASON_NO_SNAT_PORT : BL_REASON_FLOW_COLLIDES;
@@ -114,7 +110,7 @@ static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet
 	if (reason != BL_REASON_FLOW_NEW)
 		return reason;
 	bl_flow_count(packet, &s->flow.flow);
-	if (bl_pending_store(&s->flow, BPF_ANY, now_ns))
+	if (bl_flow_wait(&s->flow) < 0)
 		return BL_REASON_FLOW_FAILED;
 	bl_count_flow(s->frontend.service_id, s->flow.flow.backend_id);
 	bl_count_reason(BL_REASON_FLOW_NEW);

@@ -76,23 +76,32 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
 	__uint(max_entries, BL_FLOWS4_BUCKETS);
 	__type(key, __u32);
-	__type(value, struct bl_flow4_bucket);
-} flows4 SEC(".maps");
+	__type(value, struct bl_flow_tags);
+} flow_tags4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
 	__uint(max_entries, BL_FLOWS6_BUCKETS);
 	__type(key, __u32);
-	__type(value, struct bl_flow6_bucket);
-} flows6 SEC(".maps");
+	__type(value, struct bl_flow_tags);
+} flow_tags6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, BL_PENDING_BUCKETS);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
+	__uint(max_entries, BL_FLOWS4_BUCKETS *BL_FLOW_WAYS);
 	__type(key, __u32);
-	__type(value, struct bl_pending_bucket);
-} pending SEC(".maps");
+	__type(value, struct bl_flow4);
+} flows4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin with a page */
+	__uint(max_entries, BL_FLOWS6_BUCKETS *BL_FLOW_WAYS);
+	__type(key, __u32);
+	__type(value, struct bl_flow6);
+} flows6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

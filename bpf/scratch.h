@@ -6,18 +6,17 @@
 #ifndef BPF_SCRATCH_H
 #define BPF_SCRATCH_H
 
+#include "flow_table.h"
 #include "lookup.h"
-#include "packet_maps.h"
 #include "parse.h"
 
 struct bl_scratch {
 	struct bl_frontend frontend;
 	struct bl_choice choice;
-	struct bl_pending flow;    /* of the packet */
-	struct bl_pending reply;   /* of what answers it */
-	struct bl_pending waiting; /* what stands in its place, or is to */
+	struct bl_direction flow;  /* of the packet */
+	struct bl_direction reply; /* of what answers it */
 	struct bl_packet inner;    /* that an ICMP error quotes, or that is encapsulated */
-	struct bl_tuple ends;      /* that an ICMP error gets */
+	struct bl_tuple ends;      /* that an ICMP error gets, or that another flow has */
 };
 
 struct {

@@ -8,36 +8,59 @@
 #ifndef BPF_SNAT_H
 #define BPF_SNAT_H
 
-#include "pending.h"
+#include "flow.h"
+#include "flow_store.h"
 #include "pool.h"
 
 struct bl_snat_claim {
-	struct bl_pending *answer; /* of which from.destination_port is looked for */
+	struct bl_direction *answer; /* of which from.destination_port is looked for */
 	__u64 now_ns;
 	__u32 start; /* decides the order of the tries */
 	int result;  /* 0 when a port was claimed */
 };
 
-/* Whether an established flow of another client or frontend has the key of this entry and is still
- * wanted. Anything else that has it goes. */
-int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns);
-
-__noinline int bl_flow_holds(const struct bl_pending *entry, __u64 now_ns)
+/* Whether another client's or frontend's flow at the place has the key of this entry, and is still
+ * wanted. */
+static __always_inline bool bl_answer_is_taken(int place, const struct bl_direction *answer,
+					       __u64 now_ns)
 {
 	struct bl_scratch *s = bl_scratch_get();
-	const struct bl_flow *holder;
-
-	if (!entry || !s)
-		return 1;
 	/* Not on the stack, of which the callers leave little. */
-	holder = bl_flow_find(&entry->from, &s->waiting.to);
-	if (!holder)
+	const struct bl_flow *holder = s ? bl_flow_at(place, &answer->from, &s->ends) : NULL;
+
+	return holder && bl_flow_is_taken(holder, answer->from.protocol, now_ns) &&
+	       !bl_tuple_equal(&s->ends, &answer->to);
+}
+
+static __always_inline int bl_answer_claim_in(const struct bl_direction *answer, __u64 now_ns,
+					      __u8 family)
+{
+	__u64 hash = bl_tuple_hash_in(&answer->from, family);
+	int place = bl_flow_place_but(&answer->from, hash, BL_FLOW_NOWHERE, family);
+
+	if (bl_answer_is_taken(place, answer, now_ns))
+		return -1;
+	bl_flow_delete_at(place, hash, family);
+	place = bl_flow_wait(answer);
+	if (place < 0)
+		return -1;
+	/* Another CPU may have made the same: whoever sees the other's gives in. */
+	if (bl_flow_place_but(&answer->from, hash, place, family) < 0)
 		return 0;
-	if (bl_flow_is_taken(holder, entry->from.protocol, now_ns) &&
-	    !bl_tuple_equal(&s->waiting.to, &entry->to))
-		return 1;
-	(void)bl_flow_delete(&entry->from);
-	return 0;
+	bl_flow_delete_at(place, hash, family);
+	return -1;
+}
+
+/* Makes the entry of what a backend answers. Not 0: another flow has its key. */
+int bl_answer_claim(const struct bl_direction *answer, __u64 now_ns);
+
+__noinline int bl_answer_claim(const struct bl_direction *answer, __u64 now_ns)
+{
+	if (!answer)
+		return -1;
+	return answer->from.family == BL_FAMILY_IPV4
+		       ? bl_answer_claim_in(answer, now_ns, BL_FAMILY_IPV4)
+		       : bl_answer_claim_in(answer, now_ns, BL_FAMILY_IPV6);
 }
 
 static long bl_snat_try(__u32 i, void *context)
@@ -46,18 +69,13 @@ static long bl_snat_try(__u32 i, void *context)
 
 	claim->answer->from.destination_port =
 		bpf_htons(bl_pool_port(tunables.snat_first, tunables.snat_last, claim->start, i));
-	claim->result = bl_pending_store(claim->answer, BPF_NOEXIST, claim->now_ns);
-	/* In this order: flows are established before they stop waiting. */
-	if (!claim->result && bl_flow_holds(claim->answer, claim->now_ns)) {
-		(void)bl_pending_delete(&claim->answer->from);
-		claim->result = -1;
-	}
+	claim->result = bl_answer_claim(claim->answer, claim->now_ns);
 	return !claim->result;
 }
 
 /* Fills answer->from.destination_port and stores the answer. Not 0: no port is free, after
  * BL_POOL_TRIES. */
-static __always_inline int bl_snat_claim(struct bl_pending *answer, __u32 hash, __u64 now_ns)
+static __always_inline int bl_snat_claim(struct bl_direction *answer, __u32 hash, __u64 now_ns)
 {
 	struct bl_snat_claim claim = {
 		.answer = answer,

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define BL_ABI_MAGIC 0x6265656cu /* "beel" */
-#define BL_ABI_VERSION 5u
+#define BL_ABI_VERSION 6u
 
 /* Names under the bpffs directory; a kernel object name has at most 15 characters. */
 #define BL_MAP_ABI "abi"

@@ -23,7 +23,8 @@
 #define BL_MAP_SOURCES6 "sources6"
 #define BL_MAP_FLOWS4 "flows4"
 #define BL_MAP_FLOWS6 "flows6"
-#define BL_MAP_PENDING "pending"
+#define BL_MAP_FLOW_TAGS4 "flow_tags4"
+#define BL_MAP_FLOW_TAGS6 "flow_tags6"
 #define BL_MAP_FRAGMENTS4 "fragments4"
 #define BL_MAP_FRAGMENTS6 "fragments6"
 #define BL_MAP_DSR_BACKENDS "dsr_backends"
@@ -38,9 +39,8 @@
 #define BL_MAGLEV_MAX 2097152u
 #define BL_UPLINKS_MAX 64u
 #define BL_SOURCES_MAX 16384u
-#define BL_FLOWS4_BUCKETS 20480u
-#define BL_FLOWS6_BUCKETS 10240u
-#define BL_PENDING_BUCKETS 4096u /* a power of two */
+#define BL_FLOWS4_BUCKETS 16384u
+#define BL_FLOWS6_BUCKETS 8192u
 #define BL_FRAGMENTS_MAX 4096u
 #define BL_DSR_BACKENDS_MAX 16384u
 #define BL_DSR_PEERS_MAX 16384u
@@ -75,12 +75,16 @@ static inline __u32 bl_packet_port_bit(__u8 protocol, __u16 port)
 	return (protocol == 17 ? 65536u : 0u) + port;
 }
 
+#define BL_HASH_KEYS 10u
+
 /* packet_state: one entry that the agent changes while packets flow. */
 struct bl_packet_state {
 	/* Raised whenever routes, neighbours or links change: next hops that flows remember from
 	 * before are looked up again. Never 0. */
 	__u32 next_hop_generation;
-	__u32 hash_seed; /* of flows; drawn once, so that nobody outside knows who meets whom */
+	/* Of the hash of flows: drawn once, so that nobody outside knows who meets whom. Two for
+	 * each eight bytes of struct bl_tuple. */
+	__u32 hash_keys[BL_HASH_KEYS];
 };
 
 /* packet_guard: per CPU, how many new flows may still be made, and answers be given. */
@@ -129,23 +133,26 @@ struct bl_source_range {
 	__u32 admitted; /* 1 */
 };
 
-/* A packet of a flow, as it comes in. */
+/* Both ends of a packet. */
+struct bl_tuple {
+	union bl_ip source;
+	union bl_ip destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 family; /* enum bl_family */
+	__u8 protocol;
+	__u16 pad;
+} __attribute__((aligned(8)));
+
+/* The same of IPv4, without the bytes that it has no use for. */
 struct bl_flow4_key {
 	__u8 source[4];
 	__u8 destination[4];
 	__be16 source_port;
 	__be16 destination_port;
+	__u8 family;
 	__u8 protocol;
-	__u8 pad[3];
-};
-
-struct bl_flow6_key {
-	__u8 source[16];
-	__u8 destination[16];
-	__be16 source_port;
-	__be16 destination_port;
-	__u8 protocol;
-	__u8 pad[3];
+	__u16 pad;
 };
 
 enum bl_flow_kind {
@@ -190,6 +197,10 @@ struct bl_flow {
 	__u8 own_mac[6];
 };
 
+/*
+ * flows4, flows6: an entry of either family begins with a packet of the flow as it comes in, its
+ * key.
+ */
 struct bl_flow4 {
 	struct bl_flow4_key key;
 	__u8 source[4]; /* that the packet gets */
@@ -198,66 +209,46 @@ struct bl_flow4 {
 };
 
 struct bl_flow6 {
-	struct bl_flow6_key key;
+	struct bl_tuple key;
 	__u8 source[16];
 	__u8 destination[16];
 	struct bl_flow flow;
 };
 
 /*
- * flows4, flows6: established flows. Each is a hash of its own, made of an array: a key's hash
- * names two buckets, and the entry is in one of them, beside its tag. A tag is odd; 0 stands for a
- * free entry, BL_FLOW_BUSY for one that is being written. Who writes an entry has made its tag busy
- * before, by compare and exchange, so no lock is held; readers look at the tag, then at the key.
+ * flow_tags4, flow_tags6: the entries of flows4 and flows6 are a hash of buckets, and this is what
+ * a bucket knows of its entries: one line of the cache. A key's hash names two buckets, and a tag:
+ * the entry is in one of them, at the way whose tag it is. A tag is odd; 0 stands for a free entry,
+ * BL_FLOW_BUSY for one that is being written. Who writes an entry has made its tag busy before, by
+ * compare and exchange, so no lock is held; readers look at the tag, then at the key.
+ *
+ * The first ways are those of established flows. The others are for flows whose client has not
+ * shown yet that it hears the answers, so that a flood from invented addresses stays there.
  */
-#define BL_FLOW_WAYS 8u
+#define BL_FLOW_ESTABLISHED_WAYS 10u
+#define BL_FLOW_WAITING_WAYS 2u
+#define BL_FLOW_WAYS (BL_FLOW_ESTABLISHED_WAYS + BL_FLOW_WAITING_WAYS)
 #define BL_FLOW_BUSY 2u
-#define BL_FLOWS4_MAX (BL_FLOWS4_BUCKETS * BL_FLOW_WAYS) /* two entries a flow: there and back */
-#define BL_FLOWS6_MAX (BL_FLOWS6_BUCKETS * BL_FLOW_WAYS)
-struct bl_flow4_bucket {
+struct bl_flow_tags {
 	__u32 tags[BL_FLOW_WAYS];
-	__u32 pad[8]; /* entries begin with a line of the cache */
-	struct bl_flow4 entries[BL_FLOW_WAYS];
+	/* Of those that wait. TCP: what the client's part of the handshake has; 0: anything. */
+	__u32 acknowledges[BL_FLOW_WAITING_WAYS];
+	__u32 seen[BL_FLOW_WAITING_WAYS]; /* last_seen of those that wait */
 };
 
-struct bl_flow6_bucket {
-	__u32 tags[BL_FLOW_WAYS];
-	__u32 pad[8];
-	struct bl_flow6 entries[BL_FLOW_WAYS];
-};
+/* Established entries; a flow has two, there and back. */
+#define BL_FLOWS4_MAX (BL_FLOWS4_BUCKETS * BL_FLOW_ESTABLISHED_WAYS)
+#define BL_FLOWS6_MAX (BL_FLOWS6_BUCKETS * BL_FLOW_ESTABLISHED_WAYS)
 
-/* Both ends of a packet. */
-struct bl_tuple {
-	union bl_ip source;
-	union bl_ip destination;
-	__be16 source_port;
-	__be16 destination_port;
-	__u8 family; /* enum bl_family */
-	__u8 protocol;
-	__u16 pad;
-};
-
-/*
- * pending: flows whose client has not shown yet that it hears the answers, so that a flood from
- * invented addresses stays here. A hash of its own: a tuple's hash names a bucket, and in a full
- * one the entry that was used longest ago makes room.
- */
-#define BL_PENDING_WAYS 7u
-struct bl_pending {
-	struct bl_tuple from; /* a packet as it comes in */
-	struct bl_tuple to;   /* and as it goes on */
-	struct bl_flow flow;  /* its ports are those of `to` */
-	__u32 acknowledges;   /* TCP: what the client's part of the handshake has; 0: anything */
-	__u32 pad;
-};
-
-struct bl_pending_bucket {
-	struct bpf_spin_lock lock;
-	__u32 tags[BL_PENDING_WAYS]; /* of the entries' hashes; 0: free */
-	__u32 seen[BL_PENDING_WAYS]; /* last_seen of the entries */
-	__u32 pad;
-	struct bl_pending entries[BL_PENDING_WAYS];
-};
+/* Where the entry of a bucket's way is in flows4 or flows6: those that wait behind all that are
+ * established. */
+static inline __u32 bl_flow_index(__u32 buckets, __u32 bucket, __u32 way)
+{
+	if (way < BL_FLOW_ESTABLISHED_WAYS)
+		return bucket * BL_FLOW_ESTABLISHED_WAYS + way;
+	return buckets * BL_FLOW_ESTABLISHED_WAYS + bucket * BL_FLOW_WAITING_WAYS + way -
+	       BL_FLOW_ESTABLISHED_WAYS;
+}
 
 /* fragments4, fragments6: ports of a datagram's first fragment, for those that follow. */
 struct bl_fragment4_key {

@@ -44,7 +44,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BL_FLOWS4_MAX);
-	__type(key, struct bl_flow6_key);
+	__type(key, struct bl_tuple);
 	__type(value, struct packet_minimal);
 } minimal_flows6 SEC(".maps");
 
@@ -169,11 +169,11 @@ static __always_inline int minimal4(struct packet_frame *frame)
 
 static __always_inline int minimal6(struct packet_frame *frame)
 {
-	struct bl_flow6_key key = {0};
+	struct bl_tuple key = {0};
 	const struct packet_minimal *to;
 
-	__builtin_memcpy(key.source, &frame->v6.ip.saddr, sizeof(key.source));
-	__builtin_memcpy(key.destination, &frame->v6.ip.daddr, sizeof(key.destination));
+	__builtin_memcpy(key.source.ipv6, &frame->v6.ip.saddr, sizeof(key.source.ipv6));
+	__builtin_memcpy(key.destination.ipv6, &frame->v6.ip.daddr, sizeof(key.destination.ipv6));
 	key.source_port = frame->v6.udp.source;
 	key.destination_port = frame->v6.udp.dest;
 	key.protocol = frame->v6.ip.nexthdr;

@@ -20,7 +20,7 @@
 
 #define CLIENTS 0xc6120000u /* last word of the first client; as IPv4, 198.18.0.0 */
 #define FLOW_PACKETS 16u    /* of each of many flows in a round */
-#define CHUNK 4096u         /* flows that wait to be confirmed at a time: they fit */
+#define CHUNK 1024u         /* flows that wait to be confirmed at a time: they fit */
 #define NEW_FLOWS 16384u    /* in a batch */
 
 enum target {
@@ -241,8 +241,7 @@ static int fill_minimal(const struct bench *bench)
 	struct packet_minimal value = {.address = htonl(0xac100002), .port = htons(8080)};
 	struct bl_flow4_key key4 = {.protocol = IPPROTO_UDP,
 				    .destination_port = htons(services->port)};
-	struct bl_flow6_key key6 = {.protocol = IPPROTO_UDP,
-				    .destination_port = htons(services->port)};
+	struct bl_tuple key6 = {.protocol = IPPROTO_UDP, .destination_port = htons(services->port)};
 	union bl_ip client = first_client(bench), frontend = services->frontend.ip;
 
 	value.sum_address = (value.address & 0xffff) + (value.address >> 16);
@@ -256,8 +255,8 @@ static int fill_minimal(const struct bench *bench)
 					     (i & (services->services - 1)));
 		memcpy(key4.source, &client, sizeof(key4.source));
 		memcpy(key4.destination, &frontend, sizeof(key4.destination));
-		memcpy(key6.source, &client, sizeof(key6.source));
-		memcpy(key6.destination, &frontend, sizeof(key6.destination));
+		key6.source = client;
+		key6.destination = frontend;
 		key4.source_port = key6.source_port = port;
 		if (is_ipv4(bench) ? bpf_map_update_elem(fd4, &key4, &value, BPF_ANY) < 0
 				   : bpf_map_update_elem(fd6, &key6, &value, BPF_ANY) < 0)

@@ -94,6 +94,11 @@ static int attach(struct packet_setup *setup, struct bl_err *err)
 	return 0;
 }
 
+static bool is_ipv4(const struct packet_setup *setup)
+{
+	return setup->services.frontend.family == BL_FAMILY_IPV4;
+}
+
 static int find(struct packet_setup *setup, const char *bpffs, struct bl_err *err)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
@@ -101,12 +106,12 @@ static int find(struct packet_setup *setup, const char *bpffs, struct bl_err *er
 
 	setup->outer = if_nametoindex(devices[0]);
 	(void)snprintf(path, sizeof(path), "%s/%s", bpffs,
-		       setup->services.frontend.family == BL_FAMILY_IPV4 ? BL_MAP_FLOWS4
-									 : BL_MAP_FLOWS6);
+		       is_ipv4(setup) ? BL_MAP_FLOWS4 : BL_MAP_FLOWS6);
 	setup->flows_fd = bpf_obj_get(path);
-	(void)snprintf(path, sizeof(path), "%s/" BL_MAP_PENDING, bpffs);
-	setup->pending_fd = bpf_obj_get(path);
-	if (setup->flows_fd < 0 || setup->pending_fd < 0 ||
+	(void)snprintf(path, sizeof(path), "%s/%s", bpffs,
+		       is_ipv4(setup) ? BL_MAP_FLOW_TAGS4 : BL_MAP_FLOW_TAGS6);
+	setup->tags_fd = bpf_obj_get(path);
+	if (setup->flows_fd < 0 || setup->tags_fd < 0 ||
 	    bpf_xdp_query((int)setup->outer, 0, &query) < 0)
 		return bl_err_set(err, -errno, "cannot find what is measured: %m");
 	setup->program_fd = bpf_prog_get_fd_by_id(query.prog_id);
@@ -131,7 +136,7 @@ int packet_setup_open(struct packet_setup *setup, char **argv, struct bl_err *er
 	struct bl_datapath_config config;
 	int r;
 
-	*setup = (struct packet_setup){.program_fd = -1, .flows_fd = -1, .pending_fd = -1};
+	*setup = (struct packet_setup){.program_fd = -1, .flows_fd = -1, .tags_fd = -1};
 	r = synthetic_parse(&setup->services, argv + 3, err);
 	if (r == 0 && setup->services.services & (setup->services.services - 1))
 		r = bl_err_set(err, -EINVAL,
@@ -163,8 +168,8 @@ void packet_setup_close(struct packet_setup *setup)
 		(void)close(setup->program_fd);
 	if (setup->flows_fd >= 0)
 		(void)close(setup->flows_fd);
-	if (setup->pending_fd >= 0)
-		(void)close(setup->pending_fd);
+	if (setup->tags_fd >= 0)
+		(void)close(setup->tags_fd);
 	setup->datapath = bl_datapath_close(setup->datapath);
 }
 
@@ -178,119 +183,61 @@ int packet_setup_attach_only(char **argv, struct bl_err *err)
 	return r;
 }
 
-/* All of the map of established flows, mapped. */
-union flow_buckets {
-	const void *memory;
-	const struct bl_flow4_bucket *v4;
-	const struct bl_flow6_bucket *v6;
-};
-
-static bool is_ipv4(const struct packet_setup *setup)
+static uint32_t buckets_of(const struct packet_setup *setup)
 {
-	return setup->services.frontend.family == BL_FAMILY_IPV4;
-}
-
-static size_t flows_size(const struct packet_setup *setup)
-{
-	return is_ipv4(setup) ? BL_FLOWS4_BUCKETS * sizeof(struct bl_flow4_bucket)
-			      : BL_FLOWS6_BUCKETS * sizeof(struct bl_flow6_bucket);
-}
-
-static union flow_buckets map_flows(const struct packet_setup *setup)
-{
-	void *memory = mmap(NULL, flows_size(setup), PROT_READ, MAP_SHARED, setup->flows_fd, 0);
-
-	return (union flow_buckets){.memory = memory == MAP_FAILED ? NULL : memory};
-}
-
-static uint32_t entries_of(const struct packet_setup *setup)
-{
-	return is_ipv4(setup) ? BL_FLOWS4_MAX : BL_FLOWS6_MAX;
-}
-
-static bool is_used(const struct packet_setup *setup, union flow_buckets buckets, uint32_t i)
-{
-	return is_ipv4(setup) ? buckets.v4[i / BL_FLOW_WAYS].tags[i % BL_FLOW_WAYS]
-			      : buckets.v6[i / BL_FLOW_WAYS].tags[i % BL_FLOW_WAYS];
+	return is_ipv4(setup) ? BL_FLOWS4_BUCKETS : BL_FLOWS6_BUCKETS;
 }
 
 size_t packet_setup_count_flows(const struct packet_setup *setup)
 {
-	union flow_buckets buckets = map_flows(setup);
-	size_t count = 0;
+	size_t size = buckets_of(setup) * sizeof(struct bl_flow_tags), count = 0;
+	const struct bl_flow_tags *tags =
+		mmap(NULL, size, PROT_READ, MAP_SHARED, setup->tags_fd, 0);
 
-	if (!buckets.memory)
+	if (tags == MAP_FAILED)
 		return 0;
-	for (uint32_t i = 0; i < entries_of(setup); i++)
-		count += is_used(setup, buckets, i);
-	(void)munmap((void *)buckets.memory, flows_size(setup));
+	for (uint32_t i = 0; i < buckets_of(setup); i++)
+		for (uint32_t way = 0; way < BL_FLOW_ESTABLISHED_WAYS; way++)
+			count += tags[i].tags[way] != 0;
+	(void)munmap((void *)tags, size);
 	return count;
+}
+
+/* The flow of the i-th entry. */
+static struct bl_flow *flow_of(const struct packet_setup *setup, void *entries, uint32_t i)
+{
+	return is_ipv4(setup) ? &((struct bl_flow4 *)entries)[i].flow
+			      : &((struct bl_flow6 *)entries)[i].flow;
 }
 
 int packet_setup_answer(const struct packet_setup *setup)
 {
-	struct bl_pending_bucket bucket;
+	uint32_t buckets = buckets_of(setup);
+	size_t size = (size_t)buckets * BL_FLOW_WAYS *
+		      (is_ipv4(setup) ? sizeof(struct bl_flow4) : sizeof(struct bl_flow6));
+	void *entries = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, setup->flows_fd, 0);
 
-	for (uint32_t i = 0; i < BL_PENDING_BUCKETS; i++) {
-		bool is_full = false;
-
-		if (bpf_map_lookup_elem(setup->pending_fd, &i, &bucket) < 0)
-			return -errno;
-		for (uint32_t k = 0; k < BL_PENDING_WAYS; k++) {
-			is_full = is_full || bucket.tags[k];
-			bucket.entries[k].flow.state = BL_FLOW_ESTABLISHED;
-		}
-		if (is_full && bpf_map_update_elem(setup->pending_fd, &i, &bucket, BPF_EXIST) < 0)
-			return -errno;
-	}
+	if (entries == MAP_FAILED)
+		return -errno;
+	for (uint32_t i = buckets * BL_FLOW_ESTABLISHED_WAYS; i < buckets * BL_FLOW_WAYS; i++)
+		flow_of(setup, entries, i)->state = BL_FLOW_ESTABLISHED;
+	(void)munmap(entries, size);
 	return 0;
-}
-
-static bool take_answer4(const struct bl_flow4 *entry, struct bl_tuple *ret)
-{
-	if (entry->flow.kind != BL_FLOW_REPLY_REMOTE)
-		return false;
-	*ret = (struct bl_tuple){.family = BL_FAMILY_IPV4,
-				 .source_port = entry->key.source_port,
-				 .destination_port = entry->key.destination_port};
-	memcpy(ret->source.ipv4, entry->key.source, 4);
-	memcpy(ret->destination.ipv4, entry->key.destination, 4);
-	return true;
-}
-
-static bool take_answer6(const struct bl_flow6 *entry, struct bl_tuple *ret)
-{
-	if (entry->flow.kind != BL_FLOW_REPLY_REMOTE)
-		return false;
-	*ret = (struct bl_tuple){.family = BL_FAMILY_IPV6,
-				 .source_port = entry->key.source_port,
-				 .destination_port = entry->key.destination_port};
-	memcpy(ret->source.ipv6, entry->key.source, 16);
-	memcpy(ret->destination.ipv6, entry->key.destination, 16);
-	return true;
 }
 
 int packet_setup_find_answer(const struct packet_setup *setup, struct bl_tuple *ret)
 {
-	union flow_buckets buckets = map_flows(setup);
-	bool is_found = false;
+	_cleanup_free_ struct bl_flow_row *rows = NULL;
+	size_t count = 0;
+	int r = bl_datapath_read_flows(setup->datapath, BL_FLOWS4_MAX, &rows, &count, NULL);
 
-	if (!buckets.memory)
-		return -errno;
-	for (uint32_t i = 0; i < entries_of(setup) && !is_found; i++) {
-		if (!is_used(setup, buckets, i))
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (rows[i].flow.kind != BL_FLOW_REPLY_REMOTE)
 			continue;
-		is_found =
-			is_ipv4(setup)
-				? take_answer4(
-					  &buckets.v4[i / BL_FLOW_WAYS].entries[i % BL_FLOW_WAYS],
-					  ret)
-				: take_answer6(
-					  &buckets.v6[i / BL_FLOW_WAYS].entries[i % BL_FLOW_WAYS],
-					  ret);
+		*ret = rows[i].from;
+		return 0;
 	}
-	(void)munmap((void *)buckets.memory, flows_size(setup));
-	return is_found ? 0 : -ENOENT;
+	return r < 0 ? r : -ENOENT;
 }
 
 struct packet_work *packet_setup_map(int fd)

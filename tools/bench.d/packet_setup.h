@@ -25,7 +25,7 @@ struct packet_setup {
 	uint32_t outer; /* ifindex of up0 */
 	int program_fd; /* of XDP */
 	int flows_fd;
-	int pending_fd;
+	int tags_fd;
 };
 
 /* `argv` is that of bench_packet. */

@@ -28,121 +28,118 @@ static struct bl_flow_row *add_row(struct flow_list *list)
 	return &list->rows[list->count++];
 }
 
-static void set_ends(struct bl_flow_row *row, const struct bl_flow *flow, uint8_t family,
-		     uint8_t protocol)
+/* An entry of flows4 or flows6. */
+static void set_row(struct bl_flow_row *row, uint8_t family, const void *entry)
 {
-	row->flow = *flow;
-	row->from.family = row->to.family = family;
-	row->from.protocol = row->to.protocol = protocol;
-	row->to.source_port = flow->source_port;
-	row->to.destination_port = flow->destination_port;
+	const struct bl_flow4 *entry4 = entry;
+	const struct bl_flow6 *entry6 = entry;
+
+	if (family == BL_FAMILY_IPV4) {
+		const struct bl_flow4_key *key = &entry4->key;
+
+		row->flow = entry4->flow;
+		row->from = (struct bl_tuple){.source_port = key->source_port,
+					      .destination_port = key->destination_port,
+					      .family = family,
+					      .protocol = key->protocol};
+		memcpy(row->from.source.ipv4, key->source, 4);
+		memcpy(row->from.destination.ipv4, key->destination, 4);
+		memcpy(row->to.source.ipv4, entry4->source, 4);
+		memcpy(row->to.destination.ipv4, entry4->destination, 4);
+	} else {
+		row->flow = entry6->flow;
+		row->from = entry6->key;
+		memcpy(row->to.source.ipv6, entry6->source, 16);
+		memcpy(row->to.destination.ipv6, entry6->destination, 16);
+	}
+	row->to.source_port = row->flow.source_port;
+	row->to.destination_port = row->flow.destination_port;
+	row->to.family = family;
+	row->to.protocol = row->from.protocol;
 }
 
-static int add_flow4(struct flow_list *list, const struct bl_flow4 *entry)
-{
-	struct bl_flow_row *row = add_row(list);
+/* The maps of a family. */
+struct flow_maps {
+	uint8_t family;
+	uint32_t buckets;
+	struct bl_array tags;
+	struct bl_array entries;
+};
 
+static void close_maps(struct flow_maps *maps)
+{
+	bl_array_done(&maps->tags);
+	bl_array_done(&maps->entries);
+}
+
+static int open_maps(struct bl_kernel *kernel, uint8_t family, struct flow_maps *ret,
+		     struct bl_err *err)
+{
+	bool is_ipv4 = family == BL_FAMILY_IPV4;
+	enum bl_map_id tags = is_ipv4 ? BL_MAP_ID_FLOW_TAGS4 : BL_MAP_ID_FLOW_TAGS6;
+	int r;
+
+	*ret = (struct flow_maps){.family = family,
+				  .buckets = kernel->maps.sizes[tags],
+				  .tags.fd = -1,
+				  .entries.fd = -1};
+	r = bl_kernel_open_array(kernel, tags, sizeof(struct bl_flow_tags), &ret->tags, err);
+	if (r < 0)
+		return r;
+	return bl_kernel_open_array(kernel, is_ipv4 ? BL_MAP_ID_FLOWS4 : BL_MAP_ID_FLOWS6,
+				    is_ipv4 ? sizeof(struct bl_flow4) : sizeof(struct bl_flow6),
+				    &ret->entries, err);
+}
+
+/* The entry of a bucket's way, if there is one. What was written meanwhile is left out. */
+static int add_way(struct flow_list *list, struct flow_maps *maps, uint32_t bucket, uint32_t way)
+{
+	struct bl_flow_row *row;
+	void *tags, *entry;
+	uint32_t tag;
+	int r = bl_array_row(&maps->tags, bucket, &tags);
+
+	if (r < 0)
+		return r;
+	tag = *(const volatile uint32_t *)&((struct bl_flow_tags *)tags)->tags[way];
+	if (tag == 0 || tag == BL_FLOW_BUSY)
+		return 0;
+	r = bl_array_row(&maps->entries, bl_flow_index(maps->buckets, bucket, way), &entry);
+	if (r < 0)
+		return r;
+	row = add_row(list);
 	if (!row)
 		return -ENOMEM;
-	set_ends(row, &entry->flow, BL_FAMILY_IPV4, entry->key.protocol);
-	row->from.source_port = entry->key.source_port;
-	row->from.destination_port = entry->key.destination_port;
-	memcpy(row->from.source.ipv4, entry->key.source, 4);
-	memcpy(row->from.destination.ipv4, entry->key.destination, 4);
-	memcpy(row->to.source.ipv4, entry->source, 4);
-	memcpy(row->to.destination.ipv4, entry->destination, 4);
+	set_row(row, maps->family, entry);
+	if (*(const volatile uint32_t *)&((struct bl_flow_tags *)tags)->tags[way] != tag)
+		list->count--;
 	return 0;
 }
 
-static int add_flow6(struct flow_list *list, const struct bl_flow6 *entry)
+static int add_ways(struct flow_list *list, struct flow_maps *maps, uint32_t first, uint32_t end,
+		    size_t limit)
 {
-	struct bl_flow_row *row = add_row(list);
-
-	if (!row)
-		return -ENOMEM;
-	set_ends(row, &entry->flow, BL_FAMILY_IPV6, entry->key.protocol);
-	row->from.source_port = entry->key.source_port;
-	row->from.destination_port = entry->key.destination_port;
-	memcpy(row->from.source.ipv6, entry->key.source, 16);
-	memcpy(row->from.destination.ipv6, entry->key.destination, 16);
-	memcpy(row->to.source.ipv6, entry->source, 16);
-	memcpy(row->to.destination.ipv6, entry->destination, 16);
-	return 0;
-}
-
-/* A bucket of either family begins with its tags. What was written meanwhile is left out. */
-static int add_bucket(struct flow_list *list, uint8_t family, const void *bucket, size_t end)
-{
-	const volatile uint32_t *tags = bucket;
-	const struct bl_flow4_bucket *bucket4 = bucket;
-	const struct bl_flow6_bucket *bucket6 = bucket;
+	size_t most = list->count + limit;
 	int r = 0;
 
-	for (uint32_t way = 0; r == 0 && way < BL_FLOW_WAYS && list->count < end; way++) {
-		uint32_t tag = tags[way];
-
-		if (tag == 0 || tag == BL_FLOW_BUSY)
-			continue;
-		r = family == BL_FAMILY_IPV4 ? add_flow4(list, &bucket4->entries[way])
-					     : add_flow6(list, &bucket6->entries[way]);
-		if (r == 0 && tags[way] != tag)
-			list->count--;
-	}
+	for (uint32_t bucket = 0; r == 0 && bucket < maps->buckets; bucket++)
+		for (uint32_t way = first; r == 0 && way < end && list->count < most; way++)
+			r = add_way(list, maps, bucket, way);
 	return r;
 }
 
 static int read_family(struct bl_kernel *kernel, uint8_t family, size_t limit,
-		       struct flow_list *list)
+		       struct flow_list *list, struct bl_err *err)
 {
-	enum bl_map_id map = family == BL_FAMILY_IPV4 ? BL_MAP_ID_FLOWS4 : BL_MAP_ID_FLOWS6;
-	size_t size = family == BL_FAMILY_IPV4 ? sizeof(struct bl_flow4_bucket)
-					       : sizeof(struct bl_flow6_bucket);
-	size_t end = list->count + limit;
-	struct bl_array buckets = {.fd = -1};
-	int r = bl_kernel_open_array(kernel, map, size, &buckets, NULL);
+	struct flow_maps maps;
+	int r = open_maps(kernel, family, &maps, err);
 
-	for (uint32_t i = 0; r == 0 && list->count < end && i < kernel->maps.sizes[map]; i++) {
-		void *bucket;
-
-		r = bl_array_row(&buckets, i, &bucket);
-		if (r == 0)
-			r = add_bucket(list, family, bucket, end);
-	}
-	bl_array_done(&buckets);
+	if (r == 0)
+		r = add_ways(list, &maps, 0, BL_FLOW_ESTABLISHED_WAYS, limit);
+	if (r == 0)
+		r = add_ways(list, &maps, BL_FLOW_ESTABLISHED_WAYS, BL_FLOW_WAYS, limit);
+	close_maps(&maps);
 	return r;
-}
-
-static int read_pending(const struct bl_kernel *kernel, size_t limit, struct flow_list *list)
-{
-	int fd = kernel->maps.fds[BL_MAP_ID_PENDING];
-	size_t end = list->count + limit;
-
-	for (uint32_t i = 0; i < kernel->maps.sizes[BL_MAP_ID_PENDING]; i++) {
-		struct bl_pending_bucket bucket;
-		int r = bpf_map_lookup_elem_flags(fd, &i, &bucket, BPF_F_LOCK);
-
-		if (r < 0)
-			return r;
-		for (uint32_t k = 0; k < BL_PENDING_WAYS && list->count < end; k++) {
-			const struct bl_pending *entry = &bucket.entries[k];
-			struct bl_flow_row *row;
-
-			if (bucket.tags[k] == 0)
-				continue;
-			row = add_row(list);
-			if (!row)
-				return -ENOMEM;
-			*row = (struct bl_flow_row){entry->from, entry->to, entry->flow};
-		}
-	}
-	return 0;
-}
-
-static int read_failed(struct flow_list *list, int code, const char *map, struct bl_err *err)
-{
-	free(list->rows);
-	errno = -code;
-	return bl_err_set(err, code, "cannot read map '%s': %m", map);
 }
 
 int bl_kernel_read_flows(struct bl_datapath *datapath, size_t limit, struct bl_flow_row **ret_rows,
@@ -150,19 +147,18 @@ int bl_kernel_read_flows(struct bl_datapath *datapath, size_t limit, struct bl_f
 {
 	static const uint8_t families[] = {BL_FAMILY_IPV4, BL_FAMILY_IPV6};
 	struct flow_list list = {0};
-	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		r = read_family((struct bl_kernel *)datapath, families[i], limit, &list);
+		int r = read_family((struct bl_kernel *)datapath, families[i], limit, &list, err);
 
-		if (r < 0)
-			return read_failed(
-				&list, r,
-				families[i] == BL_FAMILY_IPV4 ? BL_MAP_FLOWS4 : BL_MAP_FLOWS6, err);
+		if (r < 0) {
+			free(list.rows);
+			errno = -r;
+			return bl_err_set(err, r, "cannot read map '%s': %m",
+					  families[i] == BL_FAMILY_IPV4 ? BL_MAP_FLOWS4
+									: BL_MAP_FLOWS6);
+		}
 	}
-	r = read_pending((const struct bl_kernel *)datapath, limit, &list);
-	if (r < 0)
-		return read_failed(&list, r, BL_MAP_PENDING, err);
 	*ret_rows = list.rows;
 	*ret_count = list.count;
 	return 0;

@@ -155,8 +155,11 @@ int bl_kernel_renew_next_hops(struct bl_datapath *datapath)
 	state.next_hop_generation++;
 	if (state.next_hop_generation == 0)
 		state.next_hop_generation = 1; /* 0 means unknown */
-	/* A poor one costs nothing but what a guess of it is worth. */
-	if (state.hash_seed == 0 && getrandom(&state.hash_seed, sizeof(state.hash_seed), 0) < 0)
-		return -errno;
+	/* 0: not drawn yet. Drawn anew, the flows that there are would not be found. */
+	if (state.hash_keys[0] == 0) {
+		if (getrandom(state.hash_keys, sizeof(state.hash_keys), 0) < 0)
+			return -errno;
+		state.hash_keys[0] |= 1;
+	}
 	return bpf_map_update_elem(fd, &zero, &state, BPF_ANY);
 }

@@ -312,6 +312,16 @@ Test(device, next_hops_get_a_new_generation, .init = devices_up, .fini = place_d
 	cr_expect_eq(after.next_hop_generation, 1);
 }
 
+static void put_entry(const char *map, uint32_t index, const void *value)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+
+	(void)snprintf(path, sizeof(path), PLACE_BPFFS "/%s", map);
+	fd = bpf_obj_get(path);
+	cr_assert_eq(bpf_map_update_elem(fd, &index, value, BPF_ANY), 0, "%s", map);
+}
+
 static void add_flow(uint8_t last)
 {
 	const struct bl_flow4 flow = {.key = {.source = {198, 51, 100, last},
@@ -321,28 +331,24 @@ static void add_flow(uint8_t last)
 				      .flow = {.kind = BL_FLOW_LOCAL, .backend_id = last},
 				      .source = {198, 51, 100, last},
 				      .destination = {10, 244, 1, last}};
-	struct bl_flow4_bucket bucket = {.tags = {[3] = 1, [4] = BL_FLOW_BUSY}};
-	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_FLOWS4);
-	uint32_t index = last * 1000u;
+	struct bl_flow_tags tags = {.tags = {[3] = 1, [4] = BL_FLOW_BUSY}};
 
-	bucket.entries[3] = flow;
-	cr_assert_eq(bpf_map_update_elem(fd, &index, &bucket, BPF_ANY), 0);
+	put_entry(BL_MAP_FLOW_TAGS4, last * 1000u, &tags);
+	put_entry(BL_MAP_FLOWS4, bl_flow_index(BL_FLOWS4_BUCKETS, last * 1000u, 3), &flow);
 }
 
 Test(device, flows_that_wait_to_be_confirmed_are_read_too, .init = devices_up, .fini = place_down)
 {
 	_cleanup_(bl_datapath_close) struct bl_datapath *datapath = place_open();
-	_cleanup_close_ int fd = bpf_obj_get(PLACE_BPFFS "/" BL_MAP_PENDING);
 	_cleanup_free_ struct bl_flow_row *rows = NULL;
-	struct bl_pending_bucket bucket = {.tags = {0, 9}};
-	uint32_t index = BL_PENDING_BUCKETS - 1;
+	const uint32_t way = BL_FLOW_ESTABLISHED_WAYS + 1, bucket = BL_FLOWS6_BUCKETS - 1;
+	struct bl_flow_tags tags = {.tags = {[BL_FLOW_ESTABLISHED_WAYS + 1] = 9}};
+	struct bl_flow6 flow = {.key = {.family = BL_FAMILY_IPV6, .source_port = htons(4000)},
+				.flow = {.source_port = htons(61000), .packets = 3}};
 	size_t count = 0;
 
-	bucket.entries[1].from.family = BL_FAMILY_IPV6;
-	bucket.entries[1].from.source_port = htons(4000);
-	bucket.entries[1].to.source_port = htons(61000);
-	bucket.entries[1].flow.packets = 3;
-	cr_assert_eq(bpf_map_update_elem(fd, &index, &bucket, BPF_ANY), 0);
+	put_entry(BL_MAP_FLOW_TAGS6, bucket, &tags);
+	put_entry(BL_MAP_FLOWS6, bl_flow_index(BL_FLOWS6_BUCKETS, bucket, way), &flow);
 	cr_assert_eq(bl_datapath_read_flows(datapath, 10, &rows, &count, NULL), 0);
 	cr_assert_eq(count, 1);
 	cr_expect_eq(rows[0].from.family, BL_FAMILY_IPV6);

@@ -26,13 +26,17 @@ static struct bl_tuple tuple_of(const struct ends *ends)
 	return tuple;
 }
 
-/* Where a flow stands: an established one in its map, one that waits in a copy of its bucket. */
+/* Where a flow stands in the maps of its family. */
 struct place {
-	bool is_pending;
-	uint32_t index; /* of the bucket */
+	uint32_t bucket;
 	uint32_t way;
-	void *mapped; /* the bucket; of established flows */
-	struct bl_pending_bucket bucket;
+	void *entry;
+};
+
+/* The maps of the setting's family, mapped. */
+struct flow_maps {
+	struct bl_flow_tags *tags;
+	char *entries;
 };
 
 static bool is_ipv4(void)
@@ -45,141 +49,84 @@ static uint32_t bucket_count(void)
 	return is_ipv4() ? BL_FLOWS4_BUCKETS : BL_FLOWS6_BUCKETS;
 }
 
-static size_t bucket_size(void)
+static size_t entry_size(void)
 {
-	return is_ipv4() ? sizeof(struct bl_flow4_bucket) : sizeof(struct bl_flow6_bucket);
+	return is_ipv4() ? sizeof(struct bl_flow4) : sizeof(struct bl_flow6);
 }
 
-static size_t flows_size(void)
+static void *map_memory(const char *name, size_t size)
 {
-	return bucket_count() * bucket_size();
-}
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd(name), 0);
 
-static char *map_flows(void)
-{
-	char *memory = mmap(NULL, flows_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    map_fd(is_ipv4() ? "flows4" : "flows6"), 0);
-
-	cr_assert_neq(memory, MAP_FAILED, "cannot map flows: %s", strerror(errno));
+	cr_assert_neq(memory, MAP_FAILED, "cannot map '%s': %s", name, strerror(errno));
 	return memory;
 }
 
-static void unmap_flows(char *memory)
+static struct flow_maps map_flows(void)
 {
-	cr_assert_eq(munmap(memory, flows_size()), 0);
+	size_t buckets = bucket_count();
+
+	return (struct flow_maps){
+		.tags = map_memory(is_ipv4() ? "flow_tags4" : "flow_tags6",
+				   buckets * sizeof(struct bl_flow_tags)),
+		.entries = map_memory(is_ipv4() ? "flows4" : "flows6",
+				      buckets * BL_FLOW_WAYS * entry_size()),
+	};
 }
 
-/* A bucket of either family begins with its tags. */
-static uint32_t *tags_of(char *flows, uint32_t index)
+static void unmap_flows(struct flow_maps *maps)
 {
-	return (uint32_t *)(flows + index * bucket_size());
+	size_t buckets = bucket_count();
+
+	cr_assert_eq(munmap(maps->tags, buckets * sizeof(struct bl_flow_tags)), 0);
+	cr_assert_eq(munmap(maps->entries, buckets * BL_FLOW_WAYS * entry_size()), 0);
 }
 
 static struct bl_flow4 *entry4(const struct place *place)
 {
-	return &((struct bl_flow4_bucket *)place->mapped)->entries[place->way];
+	return place->entry;
 }
 
 static struct bl_flow6 *entry6(const struct place *place)
 {
-	return &((struct bl_flow6_bucket *)place->mapped)->entries[place->way];
+	return place->entry;
 }
 
 static bool has_key(const struct place *place, const struct bl_tuple *tuple)
 {
 	struct bl_flow4_key key4 = {.source_port = tuple->source_port,
 				    .destination_port = tuple->destination_port,
-				    .protocol = tuple->protocol};
-	struct bl_flow6_key key6 = {.source_port = tuple->source_port,
-				    .destination_port = tuple->destination_port,
+				    .family = tuple->family,
 				    .protocol = tuple->protocol};
 
 	memcpy(key4.source, tuple->source.ipv4, 4);
 	memcpy(key4.destination, tuple->destination.ipv4, 4);
-	memcpy(key6.source, tuple->source.ipv6, 16);
-	memcpy(key6.destination, tuple->destination.ipv6, 16);
 	return is_ipv4() ? !memcmp(&entry4(place)->key, &key4, sizeof(key4))
-			 : !memcmp(&entry6(place)->key, &key6, sizeof(key6));
+			 : !memcmp(&entry6(place)->key, tuple, sizeof(*tuple));
 }
 
-static bool find_established(char *flows, const struct bl_tuple *tuple, struct place *ret)
+static bool find_flow(const struct flow_maps *maps, const struct ends *ends, struct place *ret)
 {
-	for (uint32_t i = 0; i < bucket_count() * BL_FLOW_WAYS; i++) {
-		ret->index = i / BL_FLOW_WAYS;
+	struct bl_tuple tuple = tuple_of(ends);
+	uint32_t buckets = bucket_count();
+
+	for (uint32_t i = 0; i < buckets * BL_FLOW_WAYS; i++) {
+		ret->bucket = i / BL_FLOW_WAYS;
 		ret->way = i % BL_FLOW_WAYS;
-		ret->mapped = tags_of(flows, ret->index);
-		if (tags_of(flows, ret->index)[ret->way] && has_key(ret, tuple))
+		ret->entry = maps->entries +
+			     bl_flow_index(buckets, ret->bucket, ret->way) * entry_size();
+		if (maps->tags[ret->bucket].tags[ret->way] && has_key(ret, &tuple))
 			return true;
 	}
 	return false;
 }
 
-static struct bl_pending_bucket *all_pending(void)
+static struct bl_flow *flow_in(const struct place *place)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	struct bl_pending_bucket *buckets = calloc(BL_PENDING_BUCKETS, sizeof(*buckets));
-	uint32_t *keys = calloc(BL_PENDING_BUCKETS, sizeof(*keys));
-	uint32_t next, count = BL_PENDING_BUCKETS;
-	int r;
-
-	cr_assert(buckets && keys);
-	r = bpf_map_lookup_batch(map_fd("pending"), NULL, &next, keys, buckets, &count, &opts);
-	cr_assert((r == 0 || errno == ENOENT) && count == BL_PENDING_BUCKETS, "map 'pending': %s",
-		  strerror(errno));
-	free(keys);
-	return buckets;
-}
-
-static bool find_pending(const struct bl_tuple *tuple, struct place *ret)
-{
-	struct bl_pending_bucket *buckets = all_pending();
-	bool is_found = false;
-
-	ret->is_pending = true;
-	for (uint32_t i = 0; !is_found && i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++) {
-		ret->index = i / BL_PENDING_WAYS;
-		ret->way = i % BL_PENDING_WAYS;
-		is_found =
-			buckets[ret->index].tags[ret->way] &&
-			!memcmp(&buckets[ret->index].entries[ret->way].from, tuple, sizeof(*tuple));
-	}
-	ret->bucket = buckets[ret->index];
-	free(buckets);
-	return is_found;
-}
-
-static bool find_flow(char *flows, const struct ends *ends, struct place *ret)
-{
-	struct bl_tuple tuple = tuple_of(ends);
-
-	memset(ret, 0, sizeof(*ret));
-	return find_established(flows, &tuple, ret) || find_pending(&tuple, ret);
-}
-
-static struct bl_flow *flow_in(struct place *place)
-{
-	if (place->is_pending)
-		return &place->bucket.entries[place->way].flow;
 	return is_ipv4() ? &entry4(place)->flow : &entry6(place)->flow;
 }
 
-static void store_pending(const struct place *place)
-{
-	if (place->is_pending)
-		cr_assert_eq(bpf_map_update_elem(map_fd("pending"), &place->index, &place->bucket,
-						 BPF_ANY),
-			     0);
-}
-
-static void take_pending(const struct bl_pending *entry, struct flow *ret)
-{
-	ret->source = entry->to.source;
-	ret->destination = entry->to.destination;
-	ret->flow.source_port = entry->to.source_port;
-	ret->flow.destination_port = entry->to.destination_port;
-}
-
-static void take_established(const struct place *place, struct flow *ret)
+static void take_addresses(const struct place *place, struct flow *ret)
 {
 	memset(&ret->source, 0, sizeof(ret->source));
 	memset(&ret->destination, 0, sizeof(ret->destination));
@@ -194,87 +141,77 @@ static void take_established(const struct place *place, struct flow *ret)
 
 bool packet_flow(const struct ends *ends, struct flow *ret)
 {
-	static struct place place;
-	char *flows = map_flows();
-	bool is_found = find_flow(flows, ends, &place);
+	struct flow_maps maps = map_flows();
+	struct place place;
+	bool is_found = find_flow(&maps, ends, &place);
 
 	if (is_found) {
 		ret->flow = *flow_in(&place);
-		ret->is_established = !place.is_pending;
-		if (place.is_pending)
-			take_pending(&place.bucket.entries[place.way], ret);
-		else
-			take_established(&place, ret);
+		ret->is_established = place.way < BL_FLOW_ESTABLISHED_WAYS;
+		take_addresses(&place, ret);
 	}
-	unmap_flows(flows);
+	unmap_flows(&maps);
 	return is_found;
 }
 
 void packet_flow_age(const struct ends *ends, uint64_t seconds)
 {
-	static struct place place;
-	char *flows = map_flows();
+	uint32_t age = (uint32_t)(seconds * 1000000000ull >> BL_FLOW_TIME_SHIFT);
+	struct flow_maps maps = map_flows();
+	struct place place;
 
-	cr_assert(find_flow(flows, ends, &place), "%s: no flow from %s to %s", setting->name,
+	cr_assert(find_flow(&maps, ends, &place), "%s: no flow from %s to %s", setting->name,
 		  ends->from, ends->to);
-	flow_in(&place)->last_seen -= (uint32_t)(seconds * 1000000000ull >> BL_FLOW_TIME_SHIFT);
-	store_pending(&place);
-	unmap_flows(flows);
+	flow_in(&place)->last_seen -= age;
+	if (place.way >= BL_FLOW_ESTABLISHED_WAYS)
+		maps.tags[place.bucket].seen[place.way - BL_FLOW_ESTABLISHED_WAYS] -= age;
+	unmap_flows(&maps);
 }
 
 void packet_flow_delete(const struct ends *ends)
 {
-	static struct place place;
-	char *flows = map_flows();
+	struct flow_maps maps = map_flows();
+	struct place place;
 
-	cr_assert(find_flow(flows, ends, &place), "%s: no flow from %s to %s", setting->name,
+	cr_assert(find_flow(&maps, ends, &place), "%s: no flow from %s to %s", setting->name,
 		  ends->from, ends->to);
-	if (place.is_pending)
-		place.bucket.tags[place.way] = 0;
-	else
-		tags_of(flows, place.index)[place.way] = 0;
-	store_pending(&place);
-	unmap_flows(flows);
+	maps.tags[place.bucket].tags[place.way] = 0;
+	unmap_flows(&maps);
+}
+
+static size_t count_ways(uint32_t first, uint32_t end)
+{
+	struct flow_maps maps = map_flows();
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < bucket_count(); i++)
+		for (uint32_t way = first; way < end; way++)
+			count += maps.tags[i].tags[way] != 0;
+	unmap_flows(&maps);
+	return count;
 }
 
 size_t packet_established_count(void)
 {
-	char *flows = map_flows();
-	size_t count = 0;
-
-	for (uint32_t i = 0; i < bucket_count() * BL_FLOW_WAYS; i++)
-		count += tags_of(flows, i / BL_FLOW_WAYS)[i % BL_FLOW_WAYS] != 0;
-	unmap_flows(flows);
-	return count;
+	return count_ways(0, BL_FLOW_ESTABLISHED_WAYS);
 }
 
 size_t packet_flow_count(void)
 {
-	struct bl_pending_bucket *buckets = all_pending();
-	size_t count = packet_established_count();
-
-	for (uint32_t i = 0; i < BL_PENDING_BUCKETS * BL_PENDING_WAYS; i++)
-		count += buckets[i / BL_PENDING_WAYS].tags[i % BL_PENDING_WAYS] != 0;
-	free(buckets);
-	return count;
+	return count_ways(0, BL_FLOW_WAYS);
 }
 
+/* Without its tag an entry is none. */
 void packet_flows_clear(void)
 {
-	static const char *const names[] = {"flows4", "flows6"};
-	const size_t sizes[] = {BL_FLOWS4_BUCKETS * sizeof(struct bl_flow4_bucket),
-				BL_FLOWS6_BUCKETS * sizeof(struct bl_flow6_bucket)};
-	struct bl_pending_bucket *empty = calloc(BL_PENDING_BUCKETS, sizeof(*empty));
+	static const char *const names[] = {"flow_tags4", "flow_tags6"};
+	const size_t sizes[] = {BL_FLOWS4_BUCKETS * sizeof(struct bl_flow_tags),
+				BL_FLOWS6_BUCKETS * sizeof(struct bl_flow_tags)};
 
 	for (size_t i = 0; i < 2; i++) {
-		void *memory = mmap(NULL, sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED,
-				    map_fd(names[i]), 0);
+		void *memory = map_memory(names[i], sizes[i]);
 
-		cr_assert_neq(memory, MAP_FAILED, "cannot map flows: %s", strerror(errno));
 		memset(memory, 0, sizes[i]);
 		cr_assert_eq(munmap(memory, sizes[i]), 0);
 	}
-	cr_assert_not_null(empty);
-	packet_put_all("pending", BL_PENDING_BUCKETS, empty);
-	free(empty);
 }
