@@ -43,6 +43,12 @@ static inline __u32 bl_csum_ip(const union bl_ip *from, const union bl_ip *to)
 	return bl_csum_words(from->words, to->words);
 }
 
+/* The same for an address of IPv4. */
+static inline __u32 bl_csum_32(__u32 from, __u32 to)
+{
+	return bl_csum_add(~from, to);
+}
+
 static inline __u32 bl_csum_16(__u16 from, __u16 to)
 {
 	return bl_csum_add((__u16)~from, to);

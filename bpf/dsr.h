@@ -205,7 +205,7 @@ static __always_inline int bl_dsr_judge(const struct bl_packet *outer,
 /* A packet that carries another one of its family. An enum bl_reason. */
 static __noinline int bl_dsr_take(struct bl_context *ctx, struct bl_packet *outer)
 {
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
+	__u64 now_ns = bl_now_ns();
 	struct bl_scratch *s = bl_scratch_get();
 	struct bl_packet *inner;
 	bool is_elsewhere = false;

@@ -9,6 +9,7 @@
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
+#include "clock.h"
 #include "flow_store.h"
 #include "scratch.h"
 

@@ -13,6 +13,7 @@
 #include "fragment.h"
 #include "icmp.h"
 #include "new_flow.h"
+#include "quick.h"
 #include "rewrite.h"
 
 #define BL_UNCOUNTED BL_REASON_COUNT
@@ -71,18 +72,6 @@ static __always_inline bool bl_port_may_reply(const struct bl_tuple *tuple)
 		bl_port_word(tuple->protocol, tuple->source_port, &bit);
 
 	return word && word->reply >> bit & 1;
-}
-
-/* tc sees packets that are many in one, which the kernel cuts to size later. */
-static __always_inline bool bl_is_too_big(struct bl_context *ctx, const struct bl_packet *packet,
-					  __u32 mtu)
-{
-#if !BL_HOOK_IS_XDP
-	if (ctx->gso_size)
-		return false;
-#endif
-	(void)ctx;
-	return mtu && packet->length > mtu;
 }
 
 /* To another machine. */
@@ -244,15 +233,14 @@ static __noinline int bl_forward_waiting(struct bl_context *ctx, struct bl_packe
 	return bl_follow(ctx, packet, &s->flow.flow, &s->flow.to);
 }
 
-/* A packet of a flow, or UNKNOWN. */
-static __always_inline int bl_forward_known(struct bl_context *ctx, struct bl_packet *packet,
-					    __u64 now_ns)
+/* A packet of the flow at the place, or UNKNOWN. */
+static __noinline int bl_forward_found(struct bl_context *ctx, struct bl_packet *packet, int place,
+				       __u64 now_ns)
 {
 	struct bl_tuple to;
-	int place = bl_flow_place(&packet->tuple);
 	struct bl_flow *flow;
 
-	if (place >= 0 && bl_flow_waits(place))
+	if (bl_flow_waits(place))
 		return bl_forward_waiting(ctx, packet, place, now_ns);
 	flow = bl_flow_at(place, &packet->tuple, &to);
 	if (!flow)
@@ -271,9 +259,14 @@ static __always_inline int bl_forward_known(struct bl_context *ctx, struct bl_pa
 /* A packet with ports that may be ours. */
 static __always_inline int bl_forward(struct bl_context *ctx, struct bl_packet *packet)
 {
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	int reason = bl_forward_known(ctx, packet, now_ns);
+	__u64 now_ns = bl_now_ns();
+	int reason = packet->tuple.family == BL_FAMILY_IPV4 ? bl_quick4(ctx, packet, now_ns)
+							    : bl_quick6(ctx, packet, now_ns);
 
+	if (reason >= BL_QUICK_FOUND)
+		reason = bl_forward_found(ctx, packet, reason - BL_QUICK_FOUND, now_ns);
+	else if (reason == BL_QUICK_UNKNOWN)
+		reason = BL_UNKNOWN;
 	return reason == BL_UNKNOWN ? bl_begin(ctx, packet, now_ns) : reason;
 }
 
@@ -347,7 +340,7 @@ static __noinline int bl_egress_waiting(struct bl_context *ctx, const struct bl_
 
 static __always_inline int bl_egress_flow(struct bl_context *ctx, const struct bl_packet *packet)
 {
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
+	__u64 now_ns = bl_now_ns();
 	int place = bl_flow_place(&packet->tuple);
 	struct bl_tuple to;
 	struct bl_flow *flow;

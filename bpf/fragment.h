@@ -34,7 +34,7 @@ static __noinline int bl_fragment_store(const struct bl_packet *packet)
 {
 	struct bl_fragment value = {.source_port = packet->tuple.source_port,
 				    .destination_port = packet->tuple.destination_port,
-				    .seen_ns = bpf_ktime_get_coarse_ns()};
+				    .seen_ns = bl_now_ns()};
 	struct bl_fragment4_key key4 = {0};
 	struct bl_fragment6_key key6 = {0};
 
@@ -61,7 +61,7 @@ static __noinline int bl_fragment_find(struct bl_packet *packet)
 		bl_fragment6_key_set(&key6, packet);
 		found = bpf_map_lookup_elem(&fragments6, &key6);
 	}
-	if (!found || bpf_ktime_get_coarse_ns() - found->seen_ns > BL_FRAGMENT_NS)
+	if (!found || bl_now_ns() - found->seen_ns > BL_FRAGMENT_NS)
 		return 0;
 	packet->tuple.source_port = found->source_port;
 	packet->tuple.destination_port = found->destination_port;

@@ -7,6 +7,7 @@
 #define BPF_GUARD_H
 
 #include "bucket.h"
+#include "clock.h"
 #include "packet_maps.h"
 
 static __always_inline bool bl_guard_admits(__u64 now_ns)
@@ -33,8 +34,8 @@ static __always_inline bool bl_guard_answers(void)
 	if (!tunables.answers_per_s)
 		return true;
 	guard = bpf_map_lookup_elem(&packet_guard, &index);
-	return !guard || bl_bucket_take(guard, tunables.answers_per_s, tunables.answers_burst,
-					bpf_ktime_get_coarse_ns());
+	return !guard ||
+	       bl_bucket_take(guard, tunables.answers_per_s, tunables.answers_burst, bl_now_ns());
 }
 
 #endif

@@ -41,7 +41,8 @@ static __always_inline void bl_rewrite_ipv6(struct bl_context *ctx, const struct
 
 static __always_inline void bl_rewrite_transport(struct bl_context *ctx,
 						 const struct bl_packet *packet,
-						 const struct bl_tuple *to, __u32 addresses)
+						 const struct bl_tuple *to, __u32 addresses,
+						 __u8 family)
 {
 	bool is_udp = packet->tuple.protocol == IPPROTO_UDP;
 	__u32 ports = bl_csum_16(packet->tuple.source_port, to->source_port);
@@ -50,7 +51,7 @@ static __always_inline void bl_rewrite_transport(struct bl_context *ctx,
 	ports = bl_csum_add(ports,
 			    bl_csum_16(packet->tuple.destination_port, to->destination_port));
 	bl_fix_checksum(ctx, packet->l4 + (is_udp ? BL_UDP_CHECKSUM : BL_TCP_CHECKSUM), addresses,
-			ports, is_udp, packet->tuple.family == BL_FAMILY_IPV6);
+			ports, is_udp, family == BL_FAMILY_IPV6);
 	place = bl_at(ctx, packet->l4, BL_PORTS_LEN);
 	if (!place)
 		return;
@@ -59,18 +60,33 @@ static __always_inline void bl_rewrite_transport(struct bl_context *ctx,
 }
 
 /* `hops`: how many routers this node is to the packet; 0 when its own stack will route it. */
-static __noinline int bl_rewrite(struct bl_context *ctx, const struct bl_packet *packet,
-				 const struct bl_tuple *to, __u8 hops)
+static __always_inline void bl_rewrite_in(struct bl_context *ctx, const struct bl_packet *packet,
+					  const struct bl_tuple *to, __u8 hops, __u8 family)
 {
-	__u32 addresses = bl_csum_add(bl_csum_ip(&packet->tuple.source, &to->source),
-				      bl_csum_ip(&packet->tuple.destination, &to->destination));
+	__u32 addresses;
 
+	if (family == BL_FAMILY_IPV4)
+		addresses = bl_csum_add(
+			bl_csum_32(packet->tuple.source.words[0], to->source.words[0]),
+			bl_csum_32(packet->tuple.destination.words[0], to->destination.words[0]));
+	else
+		addresses = bl_csum_add(bl_csum_ip(&packet->tuple.source, &to->source),
+					bl_csum_ip(&packet->tuple.destination, &to->destination));
 	if (packet->fragment != BL_FRAGMENT_LATER)
-		bl_rewrite_transport(ctx, packet, to, addresses);
-	if (packet->tuple.family == BL_FAMILY_IPV4)
+		bl_rewrite_transport(ctx, packet, to, addresses, family);
+	if (family == BL_FAMILY_IPV4)
 		bl_rewrite_ipv4(ctx, packet, to, addresses, hops);
 	else
 		bl_rewrite_ipv6(ctx, packet, to, hops);
+}
+
+static __noinline int bl_rewrite(struct bl_context *ctx, const struct bl_packet *packet,
+				 const struct bl_tuple *to, __u8 hops)
+{
+	if (packet->tuple.family == BL_FAMILY_IPV4)
+		bl_rewrite_in(ctx, packet, to, hops, BL_FAMILY_IPV4);
+	else
+		bl_rewrite_in(ctx, packet, to, hops, BL_FAMILY_IPV6);
 	return 0;
 }
 

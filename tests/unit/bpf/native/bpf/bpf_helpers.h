@@ -56,10 +56,9 @@ __s64 native_csum(const void *data, __u32 size, __u32 sum);
 #define bpf_map_update_elem(map, the_key, the_value, flags)                                        \
 	native_update(map, sizeof(*(map)->key), sizeof(*(map)->value), the_key, the_value, flags)
 #define bpf_map_delete_elem(map, the_key) native_delete(map, sizeof(*(map)->key), the_key)
-#define bpf_spin_lock(lock) ((void)(lock))
-#define bpf_spin_unlock(lock) ((void)(lock))
 #define bpf_ktime_get_ns() (native.now_ns)
 #define bpf_ktime_get_coarse_ns() (native.now_ns)
+#define bpf_jiffies64() (native.now_ns / 4000000)
 #define bpf_get_prandom_u32() (native.random = native.random * 1664525u + 1013904223u)
 #define bpf_loop(count, each, context, flags) native_loop(count, each, context)
 #define bpf_fib_lookup(ctx, params, size, flags) native_fib(params)
