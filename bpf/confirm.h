@@ -55,7 +55,7 @@ static __always_inline void bl_flow_answered_in(const struct bl_tuple *tuple, __
 	void *entry;
 
 	/* When another CPU is there, the next answer makes up for it. */
-	if (!tag || !bl_flow_waits(place) || !bl_flow_claim(tag, bl_flow_tag(hash)))
+	if (!tag || !bl_flow_waits(place) || !bl_flow_take(tag, bl_flow_tag(hash), hash))
 		return;
 	entry = bl_flow_entry(bl_flow_bucket_at(place), bl_flow_way_at(place), family);
 	if (entry)
@@ -121,10 +121,10 @@ static __noinline int bl_confirm(struct bl_scratch *s)
 			s->reply.flow.bytes = waiting->bytes;
 		}
 		bl_tuple_turn(&s->reply.to, &s->flow.from);
-		if (bl_flow_establish(&s->reply) < 0)
+		if (bl_flow_establish(&s->reply))
 			return -1;
 	}
-	if (bl_flow_establish(&s->flow) < 0)
+	if (bl_flow_establish(&s->flow))
 		return -1;
 	bl_count_reason(BL_REASON_FLOW_CONFIRMED);
 	return 0;

@@ -135,7 +135,7 @@ static __noinline int bl_dsr_confirm(struct bl_context *ctx, struct bl_scratch *
 	if (!bl_confirms(ctx, inner, &s->reply.flow, place, now_ns))
 		return 0;
 	s->reply.flow.state = BL_FLOW_ESTABLISHED;
-	if (bl_flow_establish(&s->reply) < 0)
+	if (bl_flow_establish(&s->reply))
 		return -1;
 	bl_count_reason(BL_REASON_FLOW_CONFIRMED);
 	return 0;
@@ -146,6 +146,14 @@ static __always_inline bool bl_dsr_goes_on(const struct bl_packet *inner, int pl
 					   const struct bl_flow *had)
 {
 	return !bl_is_syn(inner) || (!bl_flow_waits(place) && had->state < BL_FLOW_CLOSING);
+}
+
+static __always_inline int bl_dsr_wait(struct bl_direction *answers, __u64 now_ns)
+{
+	if (bl_answer_claim(answers, now_ns))
+		return BL_REASON_FLOW_COLLIDES;
+	(void)bl_flow_put_waiting(answers);
+	return BL_REASON_DSR_TAKEN;
 }
 
 /* The entry that gives answers the frontend's address: from s->flow, the client's packet.
@@ -165,8 +173,7 @@ static __noinline int bl_dsr_expect(struct bl_scratch *s, const struct bl_packet
 	if (had && !is_same && bl_flow_is_taken(had, inner->tuple.protocol, now_ns))
 		return BL_REASON_FLOW_COLLIDES;
 	if (!is_same || !bl_dsr_goes_on(inner, place, had))
-		return bl_answer_claim(&s->reply, now_ns) ? BL_REASON_FLOW_COLLIDES
-							  : BL_REASON_DSR_TAKEN;
+		return bl_dsr_wait(&s->reply, now_ns);
 	bl_dsr_track(had, inner, now_ns);
 	if (bl_flow_waits(place)) {
 		s->reply.flow = *had;

@@ -73,11 +73,21 @@ static __always_inline __u32 bl_flow_bucket(__u64 hash, __u32 buckets, bool is_s
 	return bl_choose_hashed(part, buckets);
 }
 
-/* Of bits that the number of the first bucket leaves over. Odd: 0 and even numbers are free to mean
- * something else. */
+/* Of bits that the number of the first bucket leaves over. */
 static __always_inline __u32 bl_flow_tag(__u64 hash)
 {
-	return (__u32)(hash >> 32) | 1;
+	return (__u32)(hash >> 32) | 3;
+}
+
+/* The same while the entry is being written; never 0. */
+static __always_inline __u32 bl_flow_busy_tag(__u64 hash)
+{
+	return bl_flow_tag(hash) - 1;
+}
+
+static __always_inline bool bl_flow_is_busy(__u32 tag)
+{
+	return tag && !(tag & 1);
 }
 
 #endif

@@ -4,6 +4,10 @@
  * bucket that its hash names while that has room to spare, else to the emptier one of both, so that
  * nearly all of the map is in use before both are full; then the entry goes that was used longest
  * ago. Those that wait push out each other alone.
+ *
+ * Each entry is made in two steps: a place is claimed, then written. A new flow claims the places
+ * of both its entries first, because whatever locks a line of the cache waits for all stores
+ * before, and entries are in no cache.
  */
 #ifndef BPF_FLOW_STORE_H
 #define BPF_FLOW_STORE_H
@@ -38,7 +42,8 @@ static __always_inline __u64 bl_flow_worth(__u32 tag, const struct bl_flow *flow
 	/* Another CPU's time may be ahead by a little. */
 	__u32 age = (now - flow->last_seen + BL_FLOW_AHEAD) >> 1;
 
-	return worth + BL_FLOW_WORTH_MOST * bl_is_equal(tag, BL_FLOW_BUSY) - age;
+	/* What is free has other places: this one was freed just now. */
+	return (worth + BL_FLOW_WORTH_MOST * (1 - (tag & 1)) - age) * (1 - bl_is_equal(tag, 0));
 }
 
 /* The established entry of both buckets that is worth least. NOWHERE: all are being written. */
@@ -120,7 +125,7 @@ static __always_inline int bl_flow_waiting_room(__u64 hash, __u32 now, __u8 fami
 
 			if (!tag)
 				age = 1ull << 32;
-			if (tag == BL_FLOW_BUSY || age <= oldest)
+			if (bl_flow_is_busy(tag) || age <= oldest)
 				continue;
 			oldest = age;
 			place = bl_flow_place_of(bucket, BL_FLOW_ESTABLISHED_WAYS + way);
@@ -152,84 +157,144 @@ static __always_inline void bl_flow_write(void *entry, const struct bl_direction
 	flow->destination_port = from->to.destination_port;
 }
 
-/* The place, or NOWHERE when another CPU was there at the same time. */
-static __always_inline int bl_flow_put(int place, __u64 hash, const struct bl_direction *from,
-				       __u8 family)
+/* From now on nobody reads the entry, nor writes it but we. False: another CPU was faster. */
+static __always_inline bool bl_flow_take(__u32 *tag, __u32 had, __u64 hash)
 {
-	__u32 bucket = bl_flow_bucket_at(place), way = bl_flow_way_at(place);
-	struct bl_flow_tags *tags = bl_flow_tags(bucket, family);
-	void *entry = bl_flow_entry(bucket, way, family);
-	__u32 *tag = bl_flow_tag_at(tags, place);
-
-	if (!tag || !entry || !bl_flow_claim(tag, *(volatile __u32 *)tag))
-		return BL_FLOW_NOWHERE;
-	bl_flow_write(entry, from, family);
-	if (bl_flow_waits(place)) {
-		tags->acknowledges[bl_flow_waiting_at(place)] = 0;
-		tags->seen[bl_flow_waiting_at(place)] = from->flow.last_seen;
-	}
-	bl_flow_publish(tag, bl_flow_tag(hash));
-	return place;
+	return !bl_flow_is_busy(had) &&
+	       __sync_val_compare_and_swap(tag, had, bl_flow_busy_tag(hash)) == had;
 }
 
-static __always_inline int bl_flow_wait_in(const struct bl_direction *from, __u8 family)
+/* What was written before is seen before this. */
+static __always_inline void bl_flow_publish(__u32 *tag, __u32 value)
 {
-	__u64 hash = bl_tuple_hash_in(&from->from, family);
+	if (tunables.ordered_stores) {
+		asm volatile("" ::: "memory");
+		*(volatile __u32 *)tag = value;
+	} else {
+		(void)__sync_lock_test_and_set(tag, value);
+	}
+}
 
-	return bl_flow_put(bl_flow_waiting_room(hash, from->flow.last_seen, family), hash, from,
-			   family);
+static __always_inline int bl_flow_claim(struct bl_direction *ret, int place, __u8 family)
+{
+	__u32 *tag = bl_flow_tag_at(bl_flow_tags(bl_flow_bucket_at(place), family), place);
+
+	if (!tag || !bl_flow_take(tag, *(volatile __u32 *)tag, ret->hash))
+		return -1;
+	ret->place = place;
+	return 0;
+}
+
+static __always_inline int bl_flow_claim_waiting_in(struct bl_direction *ret, __u8 family)
+{
+	int place = bl_flow_waiting_room(ret->hash, ret->flow.last_seen, family);
+
+	return bl_flow_claim(ret, place, family);
+}
+
+/* A place for a flow that waits; its hash is set, its key has none. Not 0: another CPU was there at
+ * the same time. */
+int bl_flow_claim_waiting(struct bl_direction *ret);
+
+__noinline int bl_flow_claim_waiting(struct bl_direction *ret)
+{
+	if (!ret)
+		return -1;
+	return ret->from.family == BL_FAMILY_IPV4 ? bl_flow_claim_waiting_in(ret, BL_FAMILY_IPV4)
+						  : bl_flow_claim_waiting_in(ret, BL_FAMILY_IPV6);
+}
+
+/* Whether another place than the one claimed has the tag of the key, or is claimed for it. */
+static __always_inline bool bl_flow_has_rival(const struct bl_direction *claimed, __u8 family)
+{
+	__u32 tag = bl_flow_tag(claimed->hash), rivals = 0;
+
+	for (int i = 0; i < 2; i++) {
+		__u32 bucket = bl_flow_bucket(claimed->hash, bl_flow_buckets(family), i);
+		const struct bl_flow_tags *tags = bl_flow_tags(bucket, family);
+
+		for (__u32 way = 0; tags && way < BL_FLOW_WAYS; way++)
+			rivals += bl_is_equal(((volatile __u32 *)tags->tags)[way] | 1, tag);
+	}
+	return rivals > 1;
+}
+
+/* Gives the place back. */
+static __always_inline void bl_flow_unclaim(const struct bl_direction *claimed)
+{
+	__u8 family = claimed->from.family;
+	__u32 bucket = bl_flow_bucket_at(claimed->place);
+	__u32 *tag = bl_flow_tag_at(bl_flow_tags(bucket, family), claimed->place);
+
+	if (tag)
+		bl_flow_publish(tag, 0);
+}
+
+/* Writes the entry at the place that was claimed for it. */
+static __always_inline void bl_flow_put(const struct bl_direction *from, __u8 family)
+{
+	__u32 bucket = bl_flow_bucket_at(from->place), way = bl_flow_way_at(from->place);
+	struct bl_flow_tags *tags = bl_flow_tags(bucket, family);
+	void *entry = bl_flow_entry(bucket, way, family);
+	__u32 *tag = bl_flow_tag_at(tags, from->place);
+
+	if (!tag || !entry)
+		return;
+	bl_flow_write(entry, from, family);
+	if (bl_flow_waits(from->place)) {
+		tags->acknowledges[bl_flow_waiting_at(from->place)] = 0;
+		tags->seen[bl_flow_waiting_at(from->place)] = from->flow.last_seen;
+	}
+	bl_flow_publish(tag, bl_flow_tag(from->hash));
+}
+
+int bl_flow_put_waiting(const struct bl_direction *from);
+
+__noinline int bl_flow_put_waiting(const struct bl_direction *from)
+{
+	if (!from)
+		return 0;
+	if (from->from.family == BL_FAMILY_IPV4)
+		bl_flow_put(from, BL_FAMILY_IPV4);
+	else
+		bl_flow_put(from, BL_FAMILY_IPV6);
+	return 0;
 }
 
 /* Takes the place of an established entry with the same key; one that waits goes once there is the
  * other, so that nobody finds none. */
-static __always_inline int bl_flow_establish_in(const struct bl_direction *from, __u8 family)
+static __always_inline int bl_flow_establish_in(struct bl_direction *from, __u8 family)
 {
-	__u64 hash = bl_tuple_hash_in(&from->from, family);
-	int had = bl_flow_place_but(&from->from, hash, BL_FLOW_NOWHERE, family), place = had;
-	bool waited = had >= 0 && bl_flow_waits(had);
+	int had, place;
 
-	if (had < 0 || waited)
-		place = bl_flow_room(hash, from->flow.last_seen, family);
-	place = bl_flow_put(place, hash, from, family);
-	if (place >= 0 && waited)
-		bl_flow_delete_at(had, hash, family);
-	return place;
+	from->hash = bl_tuple_hash_in(&from->from, family);
+	had = place = bl_flow_place_but(&from->from, from->hash, BL_FLOW_NOWHERE, family);
+	if (had < 0 || bl_flow_waits(had))
+		place = bl_flow_room(from->hash, from->flow.last_seen, family);
+	if (bl_flow_claim(from, place, family))
+		return -1;
+	bl_flow_put(from, family);
+	if (had >= 0 && bl_flow_waits(had))
+		bl_flow_delete_at(had, from->hash, family);
+	return 0;
 }
 
-int bl_flow4_wait(const struct bl_direction *from);
-int bl_flow6_wait(const struct bl_direction *from);
-int bl_flow4_establish(const struct bl_direction *from);
-int bl_flow6_establish(const struct bl_direction *from);
+int bl_flow4_establish(struct bl_direction *from);
+int bl_flow6_establish(struct bl_direction *from);
 
-__noinline int bl_flow4_wait(const struct bl_direction *from)
+__noinline int bl_flow4_establish(struct bl_direction *from)
 {
-	return from ? bl_flow_wait_in(from, BL_FAMILY_IPV4) : BL_FLOW_NOWHERE;
+	return from ? bl_flow_establish_in(from, BL_FAMILY_IPV4) : -1;
 }
 
-__noinline int bl_flow6_wait(const struct bl_direction *from)
+__noinline int bl_flow6_establish(struct bl_direction *from)
 {
-	return from ? bl_flow_wait_in(from, BL_FAMILY_IPV6) : BL_FLOW_NOWHERE;
+	return from ? bl_flow_establish_in(from, BL_FAMILY_IPV6) : -1;
 }
 
-__noinline int bl_flow4_establish(const struct bl_direction *from)
-{
-	return from ? bl_flow_establish_in(from, BL_FAMILY_IPV4) : BL_FLOW_NOWHERE;
-}
-
-__noinline int bl_flow6_establish(const struct bl_direction *from)
-{
-	return from ? bl_flow_establish_in(from, BL_FAMILY_IPV6) : BL_FLOW_NOWHERE;
-}
-
-/* Makes an entry that waits, of a key that has none. Its place; NOWHERE: another CPU was there at
- * the same time. */
-static __always_inline int bl_flow_wait(const struct bl_direction *from)
-{
-	return from->from.family == BL_FAMILY_IPV4 ? bl_flow4_wait(from) : bl_flow6_wait(from);
-}
-
-/* The same for an established one, whose key may have one. */
-static __always_inline int bl_flow_establish(const struct bl_direction *from)
+/* Makes an established entry, whatever its key has had. Not 0: another CPU was there at the same
+ * time. */
+static __always_inline int bl_flow_establish(struct bl_direction *from)
 {
 	return from->from.family == BL_FAMILY_IPV4 ? bl_flow4_establish(from)
 						   : bl_flow6_establish(from);

@@ -17,6 +17,8 @@ struct bl_direction {
 	struct bl_tuple from; /* a packet as it comes in */
 	struct bl_tuple to;   /* and as it goes on */
 	struct bl_flow flow;  /* its ports are those of `to` */
+	__u64 hash;           /* of `from`, and where the entry is to be: see flow_store.h */
+	int place;
 };
 
 /* An entry's place: the number of its bucket, and in the lowest bits its way. */
@@ -198,17 +200,6 @@ static __always_inline __u32 *bl_flow_tag_at(struct bl_flow_tags *tags, int plac
 	asm volatile("" : "+r"(tags));
 #endif
 	return &tags->tags[way];
-}
-
-/* From now on nobody reads the entry, nor writes it but we. False: it has another tag than that. */
-static __always_inline bool bl_flow_claim(__u32 *tag, __u32 had)
-{
-	return had != BL_FLOW_BUSY && __sync_val_compare_and_swap(tag, had, BL_FLOW_BUSY) == had;
-}
-
-static __always_inline void bl_flow_publish(__u32 *tag, __u32 value)
-{
-	(void)__sync_lock_test_and_set(tag, value);
 }
 
 /* Whoever else deleted it did the same. */

@@ -58,8 +58,8 @@ static __always_inline void bl_flow_expect(struct bl_direction *ret,
 }
 
 /*
- * Makes the entry for what the backend answers, which claims its key. A client's port may reach the
- * same backend by two frontends; the backend could not tell its two connections apart, so the
+ * Claims the key of what the backend answers, and a place for its entry. A client's port may reach
+ * the same backend by two frontends; the backend could not tell its two connections apart, so the
  * second one comes from another port of the client's address.
  */
 static __always_inline enum bl_reason bl_flow_answer(struct bl_scratch *s, __u64 now_ns)
@@ -88,6 +88,23 @@ static __always_inline enum bl_reason bl_flow_reach(struct bl_context *ctx,
 	return s->flow.flow.kind == BL_FLOW_DSR ? BL_REASON_FLOW_NEW : bl_flow_answer(s, now_ns);
 }
 
+/* Makes the entries of both directions. */
+static __always_inline enum bl_reason bl_flow_wait(struct bl_scratch *s)
+{
+	s->flow.hash = bl_tuple_hash(&s->flow.from);
+	if (bl_flow_claim_waiting(&s->flow)) {
+		if (bl_flow_has_pair(&s->flow.flow))
+			bl_flow_unclaim(&s->reply);
+		return BL_REASON_FLOW_FAILED;
+	}
+	bl_count_flow(s->frontend.service_id, s->flow.flow.backend_id);
+	bl_count_reason(BL_REASON_FLOW_NEW);
+	if (bl_flow_has_pair(&s->flow.flow))
+		(void)bl_flow_put_waiting(&s->reply);
+	(void)bl_flow_put_waiting(&s->flow);
+	return BL_REASON_FLOW_NEW;
+}
+
 /* An enum bl_reason: FLOW_NEW when the flow is in s->flow and waits to be confirmed. */
 static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet *packet,
 				  struct bl_scratch *s, __u64 now_ns)
@@ -110,11 +127,7 @@ static __noinline int bl_flow_new(struct bl_context *ctx, const struct bl_packet
 	if (reason != BL_REASON_FLOW_NEW)
 		return reason;
 	bl_flow_count(packet, &s->flow.flow);
-	if (bl_flow_wait(&s->flow) < 0)
-		return BL_REASON_FLOW_FAILED;
-	bl_count_flow(s->frontend.service_id, s->flow.flow.backend_id);
-	bl_count_reason(BL_REASON_FLOW_NEW);
-	return BL_REASON_FLOW_NEW;
+	return bl_flow_wait(s);
 }
 
 #endif

@@ -32,29 +32,29 @@ static __always_inline bool bl_answer_is_taken(int place, const struct bl_direct
 	       !bl_tuple_equal(&s->ends, &answer->to);
 }
 
-static __always_inline int bl_answer_claim_in(const struct bl_direction *answer, __u64 now_ns,
+static __always_inline int bl_answer_claim_in(struct bl_direction *answer, __u64 now_ns,
 					      __u8 family)
 {
-	__u64 hash = bl_tuple_hash_in(&answer->from, family);
-	int place = bl_flow_place_but(&answer->from, hash, BL_FLOW_NOWHERE, family);
+	int place;
 
+	answer->hash = bl_tuple_hash_in(&answer->from, family);
+	place = bl_flow_place_but(&answer->from, answer->hash, BL_FLOW_NOWHERE, family);
 	if (bl_answer_is_taken(place, answer, now_ns))
 		return -1;
-	bl_flow_delete_at(place, hash, family);
-	place = bl_flow_wait(answer);
-	if (place < 0)
+	bl_flow_delete_at(place, answer->hash, family);
+	if (bl_flow_claim_waiting(answer))
 		return -1;
-	/* Another CPU may have made the same: whoever sees the other's gives in. */
-	if (bl_flow_place_but(&answer->from, hash, place, family) < 0)
+	/* Another CPU may make the same: whoever sees the other's gives in. */
+	if (!bl_flow_has_rival(answer, family))
 		return 0;
-	bl_flow_delete_at(place, hash, family);
+	bl_flow_unclaim(answer);
 	return -1;
 }
 
-/* Makes the entry of what a backend answers. Not 0: another flow has its key. */
-int bl_answer_claim(const struct bl_direction *answer, __u64 now_ns);
+/* Claims a place for the entry of what a backend answers. Not 0: another flow has its key. */
+int bl_answer_claim(struct bl_direction *answer, __u64 now_ns);
 
-__noinline int bl_answer_claim(const struct bl_direction *answer, __u64 now_ns)
+__noinline int bl_answer_claim(struct bl_direction *answer, __u64 now_ns)
 {
 	if (!answer)
 		return -1;
@@ -73,8 +73,8 @@ static long bl_snat_try(__u32 i, void *context)
 	return !claim->result;
 }
 
-/* Fills answer->from.destination_port and stores the answer. Not 0: no port is free, after
- * BL_POOL_TRIES. */
+/* Fills answer->from.destination_port and claims a place for the answer. Not 0: no port is free,
+ * after BL_POOL_TRIES. */
 static __always_inline int bl_snat_claim(struct bl_direction *answer, __u32 hash, __u64 now_ns)
 {
 	struct bl_snat_claim claim = {

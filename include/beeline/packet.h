@@ -219,8 +219,9 @@ struct bl_flow6 {
  * flow_tags4, flow_tags6: the entries of flows4 and flows6 are a hash of buckets, and this is what
  * a bucket knows of its entries: one line of the cache. A key's hash names two buckets, and a tag:
  * the entry is in one of them, at the way whose tag it is. A tag is odd; 0 stands for a free entry,
- * BL_FLOW_BUSY for one that is being written. Who writes an entry has made its tag busy before, by
- * compare and exchange, so no lock is held; readers look at the tag, then at the key.
+ * and any other even number, the tag less one, for an entry that is being written. Who writes an
+ * entry has made its tag even before, by compare and exchange, so no lock is held; readers look at
+ * the tag, then at the key.
  *
  * The first ways are those of established flows. The others are for flows whose client has not
  * shown yet that it hears the answers, so that a flood from invented addresses stays there.
@@ -228,7 +229,6 @@ struct bl_flow6 {
 #define BL_FLOW_ESTABLISHED_WAYS 10u
 #define BL_FLOW_WAITING_WAYS 2u
 #define BL_FLOW_WAYS (BL_FLOW_ESTABLISHED_WAYS + BL_FLOW_WAITING_WAYS)
-#define BL_FLOW_BUSY 2u
 struct bl_flow_tags {
 	__u32 tags[BL_FLOW_WAYS];
 	/* Of those that wait. TCP: what the client's part of the handshake has; 0: anything. */
@@ -317,8 +317,15 @@ struct bl_packet_tunables {
 	__u8 answer_echo;             /* echo to a virtual address with a ready endpoint */
 	__u8 dsr;                     /* send and take encapsulated packets */
 	__u8 fragments;               /* follow fragments */
-	__u8 pad[3];
+	__u8 ordered_stores; /* this processor's stores are seen in the order they are made in */
+	__u8 pad[2];
 };
+
+#if defined(__x86_64__) || defined(__i386__)
+#define BL_ORDERED_STORES 1
+#else
+#define BL_ORDERED_STORES 0
+#endif
 
 #define BL_PACKET_TUNABLES_DEFAULT                                                                 \
 	{                                                                                          \
@@ -326,7 +333,7 @@ struct bl_packet_tunables {
 		.answers_burst = 1000, .tcp_new_s = 60, .tcp_established_s = 21600,                \
 		.tcp_closing_s = 60, .udp_new_s = 30, .udp_established_s = 180,                    \
 		.snat_first = BL_SNAT_FIRST_DEFAULT, .snat_last = BL_SNAT_LAST_DEFAULT,            \
-		.count = 1, .dsr = 1, .fragments = 1,                                              \
+		.count = 1, .dsr = 1, .fragments = 1, .ordered_stores = BL_ORDERED_STORES,         \
 	}
 
 #endif

@@ -102,7 +102,7 @@ static int add_way(struct flow_list *list, struct flow_maps *maps, uint32_t buck
 	if (r < 0)
 		return r;
 	tag = *(const volatile uint32_t *)&((struct bl_flow_tags *)tags)->tags[way];
-	if (tag == 0 || tag == BL_FLOW_BUSY)
+	if (!(tag & 1)) /* free, or being written */
 		return 0;
 	r = bl_array_row(&maps->entries, bl_flow_index(maps->buckets, bucket, way), &entry);
 	if (r < 0)

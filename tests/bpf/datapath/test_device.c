@@ -331,7 +331,7 @@ static void add_flow(uint8_t last)
 				      .flow = {.kind = BL_FLOW_LOCAL, .backend_id = last},
 				      .source = {198, 51, 100, last},
 				      .destination = {10, 244, 1, last}};
-	struct bl_flow_tags tags = {.tags = {[3] = 1, [4] = BL_FLOW_BUSY}};
+	struct bl_flow_tags tags = {.tags = {[3] = 1, [4] = 6}};
 
 	put_entry(BL_MAP_FLOW_TAGS4, last * 1000u, &tags);
 	put_entry(BL_MAP_FLOWS4, bl_flow_index(BL_FLOWS4_BUCKETS, last * 1000u, 3), &flow);

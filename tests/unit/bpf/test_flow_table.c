@@ -46,16 +46,19 @@ static struct bl_direction direction(uint8_t family, uint32_t i, uint32_t last_s
 
 static int establish(uint8_t family, uint32_t i, uint32_t last_seen)
 {
-	const struct bl_direction flow = direction(family, i, last_seen);
+	struct bl_direction flow = direction(family, i, last_seen);
 
-	return bl_flow_establish(&flow);
+	return bl_flow_establish(&flow) ? BL_FLOW_NOWHERE : flow.place;
 }
 
 static int wait(uint8_t family, uint32_t i, uint32_t last_seen)
 {
-	const struct bl_direction flow = direction(family, i, last_seen);
+	struct bl_direction flow = direction(family, i, last_seen);
 
-	return bl_flow_wait(&flow);
+	flow.hash = bl_tuple_hash(&flow.from);
+	if (bl_flow_claim_waiting(&flow))
+		return BL_FLOW_NOWHERE;
+	return bl_flow_put_waiting(&flow) ? BL_FLOW_NOWHERE : flow.place;
 }
 
 static struct bl_flow_tags *tags_of(uint8_t family, uint32_t i, bool is_second)
@@ -256,10 +259,31 @@ Test(flow_table, entries_that_are_being_written_are_left_alone)
 	fill_buckets(1000);
 	for (uint32_t i = 0; i < 2; i++)
 		for (uint32_t way = 0; way < BL_FLOW_WAYS; way++)
-			tags_of(BL_FAMILY_IPV4, 0, i)->tags[way] = BL_FLOW_BUSY;
+			tags_of(BL_FAMILY_IPV4, 0, i)->tags[way] = 4;
 	cr_expect_lt(establish(BL_FAMILY_IPV4, 0, 1000), 0);
 	cr_expect_lt(wait(BL_FAMILY_IPV4, 0, 1000), 0);
 	cr_expect_null(find(BL_FAMILY_IPV4, 0, &to));
+	native_clear();
+}
+
+Test(flow_table, what_is_claimed_is_found_by_rivals_alone)
+{
+	struct bl_direction flow = direction(BL_FAMILY_IPV4, 7, 1000), rival = flow;
+	struct bl_tuple to;
+
+	flow.hash = rival.hash = bl_tuple_hash(&flow.from);
+	cr_assert_eq(bl_flow_claim_waiting(&flow), 0);
+	cr_expect_null(find(BL_FAMILY_IPV4, 7, &to));
+	cr_expect_not(bl_flow_has_rival(&flow, BL_FAMILY_IPV4));
+	cr_assert_eq(bl_flow_claim_waiting(&rival), 0);
+	cr_expect(bl_flow_has_rival(&flow, BL_FAMILY_IPV4));
+	cr_expect(bl_flow_has_rival(&rival, BL_FAMILY_IPV4));
+	bl_flow_unclaim(&rival);
+	cr_expect_not(bl_flow_has_rival(&flow, BL_FAMILY_IPV4));
+	(void)bl_flow_put_waiting(&flow);
+	cr_expect_not_null(find(BL_FAMILY_IPV4, 7, &to));
+	cr_assert_eq(bl_flow_claim_waiting(&rival), 0);
+	cr_expect(bl_flow_has_rival(&rival, BL_FAMILY_IPV4));
 	native_clear();
 }
 
