@@ -371,14 +371,14 @@ static bool try_next(struct bl_dns_server *server, struct pending *pending)
 	return false;
 }
 
-bool bl_dns_forward_tick(struct bl_dns_server *server)
+bool bl_dns_forward_tick(struct bl_dns_server *server, uint64_t heard_us)
 {
 	struct bl_dns_forward *forward = server->forward;
 
 	for (size_t i = 0; forward->count && i < PENDING; i++) {
 		struct pending *pending = forward->pending[i];
 
-		if (pending && pending->in_use && server->now_us >= pending->try_ends_us)
+		if (pending && pending->in_use && heard_us >= pending->try_ends_us)
 			give_up_try(server, pending);
 	}
 	return forward->count > 0;

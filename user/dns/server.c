@@ -104,6 +104,7 @@ static void *run(void *userdata)
 	bool waits = false;
 
 	while (!server->stop) {
+		uint64_t before_us = server->now_us;
 		int count = epoll_wait(server->epoll_fd, events, EVENTS, waits ? TICK_MS : -1);
 
 		server->now_us = now_us();
@@ -117,7 +118,7 @@ static void *run(void *userdata)
 		}
 		waits = bl_dns_tcp_tick(server);
 		if (server->forward)
-			waits |= bl_dns_forward_tick(server);
+			waits |= bl_dns_forward_tick(server, before_us);
 	}
 	return NULL;
 }

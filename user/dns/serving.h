@@ -112,6 +112,8 @@ void bl_dns_forward_free(struct bl_dns_server *server);
 bool bl_dns_forward_ask(struct bl_dns_server *server, const struct bl_dns_client *client,
 			const uint8_t *query, size_t len, bool is_alias,
 			struct bl_dns_reply *reply);
-bool bl_dns_forward_tick(struct bl_dns_server *server);
+/* Gives up tries that had ended at `heard_us`, until when all that came has been read: a thread
+ * that was not run for a while does not take answers that lie there for missing. */
+bool bl_dns_forward_tick(struct bl_dns_server *server, uint64_t heard_us);
 
 #endif

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "dns/server.h"
@@ -27,14 +28,32 @@ enum upstream_mode {
 	UPSTREAM_SENDS_GARBAGE, /* before the answer */
 	UPSTREAM_BREAKS_OFF,    /* truncates, and its TCP ends in the middle, the first time */
 	UPSTREAM_IS_GONE,       /* nobody has its port */
+	UPSTREAM_MEETS_A_NAP,   /* answers while the server's thread is not run */
 };
+
+#define NAP_TRY_MS 1000u
+#define NAP_MS 1500u
+
+static _Atomic bool nap_wanted;
+
+/* In place of the C library's, so that the server's thread is not run for a while behind a call
+ * that found nothing. */
+int wait_or_nap(int fd, struct epoll_event *events, int max, int timeout) __asm__("epoll_wait");
+int wait_or_nap(int fd, struct epoll_event *events, int max, int timeout)
+{
+	int count = epoll_pwait(fd, events, max, timeout, NULL);
+
+	if (count == 0 && atomic_exchange(&nap_wanted, false))
+		(void)usleep(NAP_MS * 1000);
+	return count;
+}
 
 struct upstream {
 	int udp_fd, tcp_fd;
 	uint16_t port;
 	enum upstream_mode mode;
 	_Atomic unsigned int udp_count, tcp_count;
-	pthread_t thread;
+	pthread_t udp_thread, tcp_thread;
 };
 
 /* The query with QR, RA and one A record behind its question (EDNS left out). */
@@ -67,6 +86,11 @@ static void answer_datagram(struct upstream *upstream, const uint8_t *query,
 	if (upstream->mode == UPSTREAM_IS_SILENT ||
 	    (upstream->mode == UPSTREAM_IS_SLOW && atomic_load(&upstream->udp_count) == 1))
 		return;
+	if (upstream->mode == UPSTREAM_MEETS_A_NAP) {
+		atomic_store(&nap_wanted, true);
+		while (atomic_load(&nap_wanted))
+			(void)usleep(1000);
+	}
 	if (upstream->mode == UPSTREAM_FAILS || upstream->mode == UPSTREAM_REFUSES) {
 		len = answer_to(query, true, out);
 		out[2] &= 0xfd;
@@ -164,7 +188,6 @@ static bool upstream_bind(struct upstream *upstream)
 static void upstream_start(struct upstream *upstream)
 {
 	bool is_bound = false;
-	pthread_t tcp;
 
 	for (int i = 0; i < PORT_TRIES && !is_bound; i++)
 		is_bound = upstream_bind(upstream);
@@ -175,10 +198,22 @@ static void upstream_start(struct upstream *upstream)
 		(void)close(upstream->tcp_fd);
 		return;
 	}
-	cr_assert_eq(pthread_create(&upstream->thread, NULL, serve_udp, upstream), 0);
-	cr_assert_eq(pthread_create(&tcp, NULL, serve_tcp, upstream), 0);
-	(void)pthread_detach(tcp);
-	(void)pthread_detach(upstream->thread);
+	cr_assert_eq(pthread_create(&upstream->udp_thread, NULL, serve_udp, upstream), 0);
+	cr_assert_eq(pthread_create(&upstream->tcp_thread, NULL, serve_tcp, upstream), 0);
+}
+
+/* Its threads must be gone before the memory and the descriptors are another's. */
+static void upstream_stop(struct upstream *upstream)
+{
+	if (upstream->mode == UPSTREAM_IS_GONE)
+		return;
+	/* Both wake who waits there; of a datagram socket it also says that it is not connected. */
+	(void)shutdown(upstream->udp_fd, SHUT_RDWR);
+	(void)shutdown(upstream->tcp_fd, SHUT_RDWR);
+	cr_assert_eq(pthread_join(upstream->udp_thread, NULL), 0);
+	cr_assert_eq(pthread_join(upstream->tcp_thread, NULL), 0);
+	(void)close(upstream->udp_fd);
+	(void)close(upstream->tcp_fd);
 }
 
 struct running {
@@ -200,6 +235,14 @@ static void start_server(struct running *running, const struct bl_dns_server_con
 	cr_assert_eq(r, 0, "%s", err.text);
 }
 
+/* Who answers has as long as a busy machine takes; only silence is waited for to the end. */
+static uint32_t try_ms_of(enum upstream_mode mode)
+{
+	if (mode == UPSTREAM_MEETS_A_NAP)
+		return NAP_TRY_MS;
+	return mode == UPSTREAM_IS_SILENT || mode == UPSTREAM_IS_SLOW ? 1000 : 10000;
+}
+
 static void start(struct running *running, enum upstream_mode mode)
 {
 	struct bl_dns_server_config config = {.listen_count = 1, .upstream_count = 1};
@@ -209,7 +252,7 @@ static void start(struct running *running, enum upstream_mode mode)
 	running->upstream.mode = mode;
 	upstream_start(&running->upstream);
 	config.zone = &running->world.zone;
-	config.try_ms = 200;
+	config.try_ms = try_ms_of(mode);
 	(void)bl_addr_parse("127.0.0.1", &config.listen[0].addr);
 	config.upstreams[0].addr = config.listen[0].addr;
 	config.upstreams[0].port = running->upstream.port;
@@ -228,6 +271,9 @@ static void start(struct running *running, enum upstream_mode mode)
 static void stop(struct running *running)
 {
 	running->server = bl_dns_server_free(running->server);
+	upstream_stop(&running->upstream);
+	if (running->has_second)
+		upstream_stop(&running->second);
 	dns_world_done(&running->world);
 }
 
@@ -354,6 +400,16 @@ Test(server, silent_upstream_is_asked_again_and_then_given_up)
 	cr_expect_eq(bl_dns_server_stats(running.server).upstream_failures, 1u);
 	/* The zone is answered for all the same. */
 	expect_udp(&running, WEB, "NOERROR aa ra\n" WEB ". 5 A 10.96.0.7\n");
+	stop(&running);
+}
+
+Test(server, answer_that_lies_there_is_not_missing)
+{
+	struct running running = {0};
+
+	start(&running, UPSTREAM_MEETS_A_NAP);
+	expect_udp(&running, "a.example.org", "NOERROR ra\na.example.org. 60 A 192.0.2.5\n");
+	cr_expect_eq(running.upstream.udp_count, 1u);
 	stop(&running);
 }
 
