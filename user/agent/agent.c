@@ -631,6 +631,7 @@ static void agent_done(struct bl_agent *agent)
 	bl_kube_client_free(agent->kube);
 	bl_health_check_free(agent->health_check);
 	bl_announcing_free(agent->announcing);
+	bl_drops_free(agent->drops);
 	bl_dsr_peers_free(agent->dsr_peers);
 	bl_balancing_free(agent->balancing);
 	bl_devices_free(agent->devices);

@@ -81,6 +81,19 @@ static int make_dsr_peers(struct bl_agent *agent, struct bl_err *err)
 	return r < 0 ? bl_err_set(err, r, "cannot follow other nodes: %s", strerror(-r)) : 0;
 }
 
+static int make_drops(struct bl_agent *agent, struct bl_err *err)
+{
+	const struct bl_drops_config config = {
+		.loop = agent->loop,
+		.datapath = agent->datapath,
+		.problems = agent->problems,
+	};
+	int r = agent->settings.config.packet.device_count ? bl_drops_new(&config, &agent->drops)
+							   : 0;
+
+	return r < 0 ? bl_err_set(err, r, "cannot watch for drops: %s", strerror(-r)) : 0;
+}
+
 static int make_announcing(struct bl_agent *agent, struct bl_err *err)
 {
 	const struct bl_packet_options *packet = &agent->settings.config.packet;
@@ -133,6 +146,8 @@ int bl_agent_make_outside(struct bl_agent *agent, struct bl_err *err)
 
 	if (r == 0)
 		r = make_dsr_peers(agent, err);
+	if (r == 0)
+		r = make_drops(agent, err);
 	if (r == 0)
 		r = make_announcing(agent, err);
 	return r < 0 ? r : make_cluster_pool(agent, err);

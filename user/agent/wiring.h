@@ -17,6 +17,7 @@
 #include "agent/config.h"
 #include "agent/devices.h"
 #include "agent/dns_wiring.h"
+#include "agent/drops.h"
 #include "agent/dsr_peers.h"
 #include "agent/health_check.h"
 #include "agent/hooks.h"
@@ -61,6 +62,7 @@ struct bl_agent {
 	struct bl_termination *termination; /* NULL: others end pods */
 	struct bl_netns_pods *netns_pods;
 	struct bl_devices *devices;
+	struct bl_drops *drops;               /* NULL: no devices */
 	struct bl_dsr_peers *dsr_peers;       /* NULL: no devices */
 	struct bl_announcing *announcing;     /* NULL: nothing to announce */
 	struct bl_health_check *health_check; /* NULL in a dry run */
