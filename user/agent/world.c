@@ -351,12 +351,13 @@ static int put_all(struct bl_world *world, struct bl_plan *plan, bool tell, stru
 	if (r < 0)
 		return bl_err_set(err, r, "no memory");
 	world->refused = 0;
-	for (size_t i = 0; r == 0 && i < 2 * count; i++) {
-		const struct bl_service *service = bl_service_of(items[i % count]);
+	for (int claiming = 0; claiming < 2; claiming++)
+		for (size_t i = 0; r == 0 && i < count; i++) {
+			const struct bl_service *service = bl_service_of(items[i]);
 
-		if (bl_outside_claims_addresses(service) == (i >= count))
-			r = put_one(world, plan, service, tell, delta, err);
-	}
+			if (bl_outside_claims_addresses(service) == (claiming == 1))
+				r = put_one(world, plan, service, tell, delta, err);
+		}
 	return r;
 }
 
