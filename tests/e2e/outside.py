@@ -2,6 +2,7 @@
 """What the scenarios with clients outside have in common."""
 
 import collections
+import concurrent.futures
 import json
 
 from lab import system
@@ -66,8 +67,15 @@ def outcome(member, address, port=NODE_PORT, timeout=2):
     return done.stdout.strip() if done.returncode == 0 else done.returncode
 
 
-def outcomes(member, address, port=NODE_PORT, count=12, timeout=2):
-    return collections.Counter(outcome(member, address, port, timeout) for _ in range(count))
+def together(calls, at_once=6):
+    """What functions return that wait more than they work, above all for what never comes."""
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def outcomes(member, address, port=NODE_PORT, count=12, timeout=2, at_once=1):
+    return collections.Counter(together(
+        [lambda: outcome(member, address, port, timeout)] * count, at_once))
 
 
 def wait_for(member, address, expected, port=NODE_PORT, timeout=8):
@@ -75,7 +83,8 @@ def wait_for(member, address, expected, port=NODE_PORT, timeout=8):
     seen = [None]
 
     def settled():
-        seen[0] = outcomes(member, address, port, 6 * len(expected), 1)
+        seen[0] = outcomes(member, address, port, 6 * len(expected), 1,
+                           6 if TIMED_OUT in expected else 1)
         return set(seen[0]) == set(expected)
 
     try:

@@ -11,7 +11,8 @@ from lab.traffic import RemoteSocket, fetch
 from objects import (GONE_TERMINATING, NODE_PORT, OTHER_VIP, READY, SERVING_TERMINATING, UNREADY,
                      WEB, put_service, put_slice)
 from outside import (BALANCER, EXTERNAL, LOCAL, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask,
-                     balancer_status, outcome, outcomes, put_node_port, url, wait_for, where)
+                     balancer_status, outcome, outcomes, put_node_port, together, url, wait_for,
+                     where)
 
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 
@@ -218,12 +219,16 @@ def test_case_95_moves_between_types_add_and_take_what_clients_reach(cluster):
 def assert_reached(cluster, node, kind):
     ported = kind in ("NodePort", "LoadBalancer")
     wait_for(cluster.client, node.addresses[0], ["first"] if ported else [REFUSED])
-    for name, address in (("LoadBalancer", BALANCER[0]), ("externalIPs", EXTERNAL[0])):
+
+    def ended_or_there(name, address):
         if kind == name:
             wait_for(cluster.client, address, ["first"], 80)
         else:
             system.wait_until(lambda: outcome(cluster.client, address, 80, 1) != "first", 5, 0.05,
                               f"{address} to end")
+
+    together([lambda: ended_or_there("LoadBalancer", BALANCER[0]),
+              lambda: ended_or_there("externalIPs", EXTERNAL[0])])
 
 
 def server_port(cluster):
