@@ -22,6 +22,7 @@ import threading
 import xml.etree.ElementTree as ElementTree
 
 import build
+import tidy
 from board import Board, failed_cases
 
 PATIENCE = 10  # times what a test may take on a quiet machine
@@ -418,20 +419,25 @@ def part_fuzz(board):
 
 def part_tidy(board, nice=0):
     # clang's own compile commands, since gcc's hold options that clang does not know.
-    files = [name for name in own_sources((".c",), ("user", "tests"))]
-    with open(os.path.join(build.path("build-fuzz"), "compile_commands.json"),
-              encoding="utf-8") as database:
-        known = {os.path.realpath(os.path.join(entry["directory"], entry["file"]))
-                 for entry in json.load(database)}
-    files = [name for name in files if os.path.join(os.path.realpath(build.TREE), name) in known]
+    looks = tidy.Looks(build.path("build-fuzz"))
+    tree = os.path.realpath(build.TREE)
+    files = [path for path in (os.path.join(tree, name)
+                               for name in own_sources((".c",), ("user", "tests")))
+             if path in looks.entries]
+    needed = looks.needed(files)
+    part = f"tidy ({len(files)} files, {len(files) - len(needed)} known to be clean)"
+    if files and not needed:
+        board.add(part, 1, 0)
+        return
     status, output = board.run(
         ["run-clang-tidy-14", "-quiet", "-p", build.path("build-fuzz"), "-j",
-         str(os.cpu_count() or 1), *(f"^{re.escape(os.path.join(build.TREE, f))}$" for f in files)],
-        nice=nice)
+         str(os.cpu_count() or 1), *map(looks.pattern, needed)], nice=nice)
+    if status == 0:
+        looks.remember(needed)
     output = re.sub(r"\x1b\[[0-9;]*m", "", output)
     findings = "\n".join(line for line in output.splitlines()
                          if not re.match(r"clang-tidy-14 |\d+ warnings? generated", line))
-    board.add(f"tidy ({len(files)} files)", int(status == 0), int(status != 0), findings)
+    board.add(part, int(status == 0), int(status != 0), findings)
 
 
 PARTS = {
