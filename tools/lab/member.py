@@ -69,7 +69,8 @@ class Member:
 
     def python(self, source, *arguments, **options):
         """Runs a small Python program; what it prints comes back."""
-        return self.output("/usr/bin/python3", "-I", "-c", source, *map(str, arguments), **options)
+        return self.output("/usr/bin/python3", "-I", "-S", "-c", source, *map(str, arguments),
+                           **options)
 
     def curl(self, url, *options, timeout=5, check=True):
         """Body of an answer; with check=False the completed process."""
@@ -80,7 +81,7 @@ class Member:
     def serve(self, name=None, http=(), udp=(), address="::"):
         """The pod server; returns once its ports are open."""
         ready, signal_fd = os.pipe()
-        argv = ["/usr/bin/python3", "-I", os.path.join(HERE, "server.py"), "--name",
+        argv = ["/usr/bin/python3", "-I", "-S", os.path.join(HERE, "server.py"), "--name",
                 name or self.name, "--address", address, "--ready-fd", str(signal_fd)]
         for port in http:
             argv += ["--http", str(port)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Offloads of a veth, as ethtool(8) switches them: run inside a namespace with rows 'DEVICE FEATURE
-on|off' as arguments.
+"""Offloads of a veth, as ethtool(8) switches them: called or run inside a namespace, with rows 'DEVICE
+FEATURE on|off' as arguments.
 
 Frames on a veth are as their sender left them: without a checksum, and with the tag of a VLAN beside
 them. A stack on the other end knows of that from the packet's metadata; an XDP program, and whoever
@@ -11,6 +11,7 @@ has an XDP program, too: 'pass on' gives it one that lets everything pass.
 import array
 import ctypes
 import fcntl
+import os
 import socket
 import struct
 import sys
@@ -45,13 +46,14 @@ def attach_pass(device):
     if fd < 0:
         raise OSError(-fd, "cannot load a program that passes everything")
     result = libbpf.bpf_xdp_attach(socket.if_nametoindex(device), fd, XDP_FLAGS_DRV_MODE, None)
+    os.close(fd)
     if result < 0:
         raise OSError(-result, f"cannot attach it to '{device}'")
 
 
-def main():
+def switch_all(rows):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for row in sys.argv[1:]:
+        for row in rows:
             device, feature, state = row.split()
             if feature == "pass":
                 attach_pass(device)
@@ -60,4 +62,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    switch_all(sys.argv[1:])

@@ -68,7 +68,7 @@ class Loop:
     """Calls that go on beside a test; `finish` returns (good, bad, samples of errors)."""
 
     def __init__(self, member, address, port=80):
-        self.child = member.start("/usr/bin/python3", "-I", "-c", LOOP, address, str(port),
+        self.child = member.start("/usr/bin/python3", "-I", "-S", "-c", LOOP, address, str(port),
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def finish(self):
@@ -82,7 +82,7 @@ class RemoteSocket:
 
     def __init__(self, member, family="ipv4", kind="udp", timeout=2.0):
         self.child = member.start(
-            "/usr/bin/python3", "-I", os.path.join(HERE, "remote_socket.py"), family, kind,
+            "/usr/bin/python3", "-I", "-S", os.path.join(HERE, "remote_socket.py"), family, kind,
             str(timeout), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def call(self, method, *arguments):
