@@ -671,6 +671,9 @@ int bl_agent_run(const struct bl_agent_config *config)
 		bl_log(BL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-r));
 		return BL_EXIT_USAGE;
 	}
+	if (bl_settings_idle_option(&agent.settings))
+		bl_log(BL_LOG_WARNING, "option '--%s' has no effect without '--device'",
+		       bl_settings_idle_option(&agent.settings));
 	r = make_agent(&agent, config, &err);
 	if (r < 0) {
 		bl_log(BL_LOG_ERROR, "%s", err.text[0] ? err.text : strerror(-r));

@@ -203,6 +203,27 @@ int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config 
 	return 0;
 }
 
+const char *bl_settings_idle_option(const struct bl_settings *settings)
+{
+	const struct bl_packet_options *packet = &settings->config.packet;
+	const struct {
+		bool given;
+		const char *name;
+	} rows[] = {
+		{packet->dsr, "forwarding-mode"},
+		{packet->maglev, "lb-algorithm"},
+		{packet->dsr_peer_count > 0, "dsr-peer"},
+		{packet->cluster_ip_from_outside, "cluster-ip-from-outside"},
+		{packet->source_ranges_for_node_ports, "source-ranges-for-node-ports"},
+		{packet->answer_echo, "answer-echo"},
+	};
+
+	for (size_t i = 0; packet->device_count == 0 && i < ARRAY_SIZE(rows); i++)
+		if (rows[i].given)
+			return rows[i].name;
+	return NULL;
+}
+
 void bl_settings_done(struct bl_settings *settings)
 {
 	free(settings->cgroup);

@@ -19,6 +19,9 @@ struct bl_settings {
 /* -EINVAL when values contradict each other. */
 int bl_settings_init(struct bl_settings *settings, const struct bl_agent_config *config,
 		     struct bl_err *err);
+/* An option that was given and means something for packets of clients outside alone, while there is
+ * no device that they could come in by; NULL: none. */
+const char *bl_settings_idle_option(const struct bl_settings *settings);
 void bl_settings_done(struct bl_settings *settings);
 static inline void bl_settings_done_p(struct bl_settings *settings)
 {

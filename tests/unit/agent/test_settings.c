@@ -191,3 +191,20 @@ Test(settings, load_balancer_pools_are_networks_that_services_can_have_addresses
 			  err.text);
 	}
 }
+
+Test(settings, options_for_clients_outside_are_idle_without_a_device)
+{
+	struct bl_agent_config config = config_of(0, 0);
+	_cleanup_(bl_settings_done) struct bl_settings settings = {0};
+	struct bl_err err = {0};
+
+	config.packet.answer_echo = true;
+	cr_assert_eq(bl_settings_init(&settings, &config, &err), 0, "%s", err.text);
+	cr_expect_null(bl_settings_idle_option(&settings));
+	settings.config.packet.device_count = 0;
+	cr_expect_str_eq(bl_settings_idle_option(&settings), "answer-echo");
+	settings.config.packet.dsr = true;
+	cr_expect_str_eq(bl_settings_idle_option(&settings), "forwarding-mode");
+	settings.config.packet.dsr = settings.config.packet.answer_echo = false;
+	cr_expect_null(bl_settings_idle_option(&settings));
+}
