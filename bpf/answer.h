@@ -15,7 +15,6 @@
 #define BL_ICMP_QUOTE 8u      /* bytes of the transport header: the ports are among them */
 #define BL_FRAGMENT_HEADER 8u /* of IPv6 */
 #define BL_L2_MAX 22u         /* Ethernet and two tags */
-#define BL_ANSWER_TTL 64
 
 enum bl_answer_kind {
 	BL_ANSWER_UNREACHABLE,
@@ -45,30 +44,8 @@ static __always_inline __u32 bl_ip_header_len(const struct bl_packet *packet)
 static __always_inline void bl_answer_ip(void *place, const struct bl_packet *packet, __u8 protocol,
 					 __u16 payload)
 {
-	struct iphdr *ip4 = place;
-	struct ipv6hdr *ip6 = place;
-
-	if (packet->tuple.family == BL_FAMILY_IPV6) {
-		__builtin_memset(ip6, 0, 4);
-		ip6->version = 6;
-		ip6->payload_len = bpf_htons(payload);
-		ip6->nexthdr = protocol;
-		ip6->hop_limit = BL_ANSWER_TTL;
-		*(union bl_ip *)&ip6->saddr = packet->tuple.destination;
-		*(union bl_ip *)&ip6->daddr = packet->tuple.source;
-		return;
-	}
-	__builtin_memset(ip4, 0, sizeof(*ip4));
-	ip4->version = 4;
-	ip4->ihl = sizeof(*ip4) / 4;
-	ip4->tot_len = bpf_htons(payload + sizeof(*ip4));
-	ip4->ttl = BL_ANSWER_TTL;
-	ip4->protocol = protocol;
-	ip4->frag_off = bpf_htons(BL_IP_DF);
-	ip4->saddr = packet->tuple.destination.words[0];
-	ip4->daddr = packet->tuple.source.words[0];
-	ip4->check =
-		(__u16)~bl_csum_fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)ip4, sizeof(*ip4), 0));
+	bl_put_ip(place, packet->tuple.family, &packet->tuple.destination, &packet->tuple.source,
+		  protocol, payload);
 }
 
 /* The sum of the pseudo-header. */

@@ -13,39 +13,27 @@
 #include "fragment.h"
 #include "new_flow.h"
 #include "next_hop.h"
+#include "quick.h"
 #include "rewrite.h"
 #include "scratch.h"
-
-static __always_inline __u8 bl_dsr_protocol(__u8 family)
-{
-	return family == BL_FAMILY_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
-}
-
-/* The outer header: from the node to the pod. */
-static __always_inline int bl_dsr_put(struct bl_context *ctx, const struct bl_packet *packet,
-				      const struct bl_tuple *to)
-{
-	struct bl_packet outer = {.tuple = {.family = packet->tuple.family,
-					    .source = to->destination,
-					    .destination = to->source}};
-	void *ip = bl_at(ctx, packet->l3, sizeof(struct ipv6hdr));
-
-	if (!ip)
-		return -1;
-	bl_answer_ip(ip, &outer, bl_dsr_protocol(packet->tuple.family), packet->length);
-	return 0;
-}
 
 static __noinline int bl_dsr_wrap(struct bl_context *ctx, const struct bl_packet *packet,
 				  const struct bl_tuple *to)
 {
 	__u8 head[BL_L2_MAX];
+	void *ip;
 
 	if (bl_keep_head(ctx, head, packet->l3) ||
 	    bl_grow_tunnel(ctx, bl_ip_header_len(packet), packet->tuple.family == BL_FAMILY_IPV6) ||
 	    bl_move_head(ctx, head, packet->l3))
 		return -1;
-	return bl_dsr_put(ctx, packet, to);
+	/* From the node to the pod; of both families as long as the longer. */
+	ip = bl_at(ctx, packet->l3, sizeof(struct ipv6hdr));
+	if (!ip)
+		return -1;
+	bl_put_ip(ip, packet->tuple.family, &to->source, &to->destination,
+		  bl_dsr_protocol(packet->tuple.family), packet->length);
+	return 0;
 }
 
 /* Another node, as far as this one knows. */

@@ -219,7 +219,7 @@ static __noinline int bl_icmp_echo(struct bl_context *ctx, struct bl_packet *pac
 	icmp->type =
 		packet->tuple.family == BL_FAMILY_IPV4 ? BL_ICMP4_ECHO_REPLY : BL_ICMP6_ECHO_REPLY;
 	bl_icmp_outer(ctx, packet, &packet->tuple.destination, &packet->tuple.source,
-		      bl_csum_16(before, *(__u16 *)icmp), packet->ttl - BL_ANSWER_TTL);
+		      bl_csum_16(before, *(__u16 *)icmp), packet->ttl - BL_IP_TTL);
 	packet->verdict = bl_answer_swap_macs(ctx) ? BL_DROP : bl_send_back(ctx);
 	return BL_REASON_ECHO_ANSWERED;
 }

@@ -18,12 +18,12 @@
 
 #include "address.h"
 #include "beeline/packet.h"
+#include "ip_header.h"
 
 #define BL_VLAN_TAGS 2
 #define BL_EXTENSIONS 4 /* IPv6 extension headers that are stepped over */
 #define BL_PORTS_LEN 4u
 
-#define BL_IP_DF 0x4000
 #define BL_IP_MORE 0x2000
 #define BL_IP_OFFSET 0x1fff
 #define BL_IP6_OFFSET 0xfff8

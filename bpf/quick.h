@@ -39,13 +39,55 @@ static __always_inline bool bl_quick_goes_on(const struct bl_packet *packet,
 	       bl_flow_age(flow, now_ns) <= BL_FLOW_TOUCH;
 }
 
-/* It is remembered where the packet goes, and it may: see bl_send_on(). */
+/* It is remembered where the packet goes, and it may: see bl_send_on(), bl_send_wrapped(). */
 static __always_inline bool bl_quick_is_sent(struct bl_context *ctx, const struct bl_packet *packet,
-					     const struct bl_flow *flow)
+					     const struct bl_flow *flow, __u32 header)
 {
-	return (flow->kind == BL_FLOW_REMOTE || flow->kind == BL_FLOW_REPLY_REMOTE) &&
+	return flow->kind != BL_FLOW_REPLY_LOCAL && flow->kind != BL_FLOW_REPLY_DSR &&
 	       flow->next_hop_generation && flow->next_hop_generation == bl_generation() &&
-	       !packet->vlan_tags && packet->ttl > 1 && !bl_is_too_big(ctx, packet, flow->mtu);
+	       !packet->vlan_tags && packet->ttl > 1 &&
+	       !(flow->mtu && bl_is_too_big(ctx, packet, flow->mtu - header));
+}
+
+static __always_inline __u8 bl_dsr_protocol(__u8 family)
+{
+	return family == BL_FAMILY_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+}
+
+/* An untagged frame gets an IP header before its own; see bl_dsr_wrap(). Not 0: it is lost. */
+static __always_inline int bl_quick_wrap(struct bl_context *ctx, struct bl_packet *packet,
+					 const struct bl_tuple *to, __u8 family)
+{
+	const bool is_ipv6 = family == BL_FAMILY_IPV6;
+	const __u32 header = is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	struct ethhdr *eth;
+
+	if (bl_grow_tunnel(ctx, header, is_ipv6))
+		return -1;
+	eth = bl_at(ctx, 0, sizeof(*eth) + header);
+	if (!eth)
+		return -1;
+	eth->h_proto = packet->ethertype;
+	bl_put_ip(eth + 1, family, &to->source, &to->destination, bl_dsr_protocol(family),
+		  packet->length);
+	return 0;
+}
+
+/* What the packet needs beyond its own bytes on the way. */
+static __always_inline __u32 bl_quick_header(const struct bl_flow *flow, __u8 family)
+{
+	if (flow->kind != BL_FLOW_DSR)
+		return 0;
+	return family == BL_FAMILY_IPV6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
+static __always_inline int bl_quick_reason(__u8 kind)
+{
+	if (kind == BL_FLOW_LOCAL)
+		return BL_REASON_FLOW_LOCAL;
+	if (kind == BL_FLOW_DSR)
+		return BL_REASON_FLOW_DSR;
+	return kind == BL_FLOW_REMOTE ? BL_REASON_FLOW_REMOTE : BL_REASON_FLOW_REPLY;
 }
 
 static __always_inline int bl_quick_at(struct bl_context *ctx, struct bl_packet *packet, int place,
@@ -59,16 +101,22 @@ static __always_inline int bl_quick_at(struct bl_context *ctx, struct bl_packet 
 	if (!flow || bl_flow_waits(place) || !bl_quick_goes_on(packet, flow, now_ns))
 		return BL_QUICK_FOUND + place;
 	is_local = flow->kind == BL_FLOW_LOCAL;
-	if (!is_local && !bl_quick_is_sent(ctx, packet, flow))
+	if (!is_local && !bl_quick_is_sent(ctx, packet, flow, bl_quick_header(flow, family)))
 		return BL_QUICK_FOUND + place;
 	to.source_port = flow->source_port;
 	to.destination_port = flow->destination_port;
 	bl_flow_count(packet, flow);
-	bl_rewrite_in(ctx, packet, &to, !is_local, family);
-	if (is_local)
-		return BL_REASON_FLOW_LOCAL;
-	packet->verdict = bl_hop_send(ctx, packet, flow, BL_HOP_READY);
-	return flow->kind == BL_FLOW_REMOTE ? BL_REASON_FLOW_REMOTE : BL_REASON_FLOW_REPLY;
+	if (flow->kind == BL_FLOW_DSR) {
+		if (bl_quick_wrap(ctx, packet, &to, family)) {
+			packet->verdict = BL_DROP;
+			return BL_REASON_FLOW_FAILED;
+		}
+	} else {
+		bl_rewrite_in(ctx, packet, &to, !is_local, family);
+	}
+	if (!is_local)
+		packet->verdict = bl_hop_send(ctx, packet, flow, BL_HOP_READY);
+	return bl_quick_reason(flow->kind);
 }
 
 static __always_inline int bl_quick_in(struct bl_context *ctx, struct bl_packet *packet,
