@@ -16,7 +16,8 @@ POOL = [word for pool in POOLS for word in ("--load-balancer-pool", pool)]
 FAMILIES = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 
 # Asks the link COUNT times who has ADDRESS, as arping(8) and ndisc6(8) do, and prints each answer's
-# MAC. A question about an IPv6 address is whole, with its checksum made by the kernel.
+# MAC. Another than the first is waited for after the last question above all: one that comes late is
+# read after the next. A question about an IPv6 address is whole, with its checksum made by the kernel.
 RESOLVE = """
 import socket, struct, sys, time
 address, count = sys.argv[1], int(sys.argv[2])
@@ -30,16 +31,19 @@ def arp():
     sock.bind(("eth0", 0x0806))
     target = socket.inet_aton(address)
     source = socket.inet_aton(sys.argv[3])
-    sock.settimeout(0.4)
-    for _ in range(count):
+    for left in reversed(range(count)):
         sock.send(b"\\xff" * 6 + own + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + own
                   + source + bytes(6) + target)
         end = time.monotonic() + 0.4
+        sock.settimeout(0.4)
         try:
             while time.monotonic() < end:
                 frame = sock.recv(2048)
                 if frame[20:22] == b"\\0\\2" and frame[28:32] == target and frame[:6] == own:
                     print(text(frame[22:28]))
+                    if left:
+                        end = time.monotonic() + 0.05
+                        sock.settimeout(0.05)
         except TimeoutError:
             pass
 def neighbour():
@@ -50,16 +54,19 @@ def neighbour():
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
     sock.bind((sys.argv[3], 0, 0, 0))
     group = "ff02::1:ff" + f"{target[13]:02x}:{target[14]:02x}{target[15]:02x}"
-    sock.settimeout(0.4)
-    for _ in range(count):
+    for left in reversed(range(count)):
         sock.sendto(struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\\1\\1" + own,
                     (group, 0, 0, index))
         end = time.monotonic() + 0.4
+        sock.settimeout(0.4)
         try:
             while time.monotonic() < end:
                 message, _ = sock.recvfrom(2048)
                 if message[0] == 136 and message[8:24] == target and message[4] & 0x40:
                     print(text(message[26:32]))
+                    if left:
+                        end = time.monotonic() + 0.05
+                        sock.settimeout(0.05)
         except TimeoutError:
             pass
 neighbour() if ":" in address else arp()

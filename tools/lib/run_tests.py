@@ -313,7 +313,7 @@ def case_id(case):
 # Only the order depends on it.
 E2E_SECONDS = {
     "test_agent_writes": 80, "test_dns_wire": 60, "test_kubectl_read": 70, "test_kubernetes": 110,
-    "test_kubernetes_pool": 250, "test_outside_announce": 90, "test_outside_semantics": 70,
+    "test_kubernetes_pool": 200, "test_outside_announce": 80, "test_outside_semantics": 60,
     "test_upgrade": 140,
 }
 E2E_SMALL = 4  # piles of what is left
