@@ -350,6 +350,12 @@ static __always_inline int bl_egress_flow(struct bl_context *ctx, const struct b
 	flow = bl_flow_at(place, &packet->tuple, &to);
 	if (!flow || !bl_leaves_here(flow))
 		return BL_UNCOUNTED;
+	/* A client in the cluster that goes to the pod itself, with the port of a connection that
+	 * is over: what is accepted here would have come by a flow that waits. */
+	if (packet->tcp_flags & BL_TCP_SYN && flow->state >= BL_FLOW_CLOSING) {
+		(void)bl_flow_forget(&packet->tuple, &to, flow);
+		return BL_UNCOUNTED;
+	}
 	(void)bl_flow_track(packet, &to, flow, now_ns);
 	(void)bl_rewrite(ctx, packet, &to, 0);
 	return BL_REASON_FLOW_REPLY;

@@ -65,6 +65,19 @@ static __always_inline __u32 bl_hop_device(struct bl_context *ctx, const struct 
 											  : 0;
 }
 
+/* BY_TC when XDP may not be able to send by the device; it then asks for itself. */
+static __always_inline __u32 bl_hop_is_for_tc(__u32 ifindex)
+{
+	const struct bl_uplink *uplink;
+
+	if (BL_HOOK_IS_XDP)
+		return 0;
+	uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+	return uplink && uplink->flags & BL_UPLINK_F_XDP_REDIRECT && !uplink->vlan_parent
+		       ? 0
+		       : BL_NEXT_HOP_BY_TC;
+}
+
 static __always_inline void bl_hop_ask(struct bpf_fib_lookup *fib, __u8 family,
 				       const union bl_ip *source, const union bl_ip *destination)
 {
@@ -103,17 +116,26 @@ static __noinline int bl_hop_find(struct bl_context *ctx, const struct bl_packet
 	__builtin_memcpy(flow->own_mac, fib.smac, sizeof(flow->own_mac));
 	/* Frames of a flow may come tagged and untagged, but go out as they came. */
 	if (!packet->vlan_tags)
-		flow->next_hop_generation = generation;
+		flow->next_hop_generation = generation | bl_hop_is_for_tc(fib.ifindex);
 	return BL_HOP_READY;
+}
+
+/* The flow knows where its packets go, and this hook can send there. */
+static __always_inline bool bl_hop_is_remembered(const struct bl_packet *packet,
+						 const struct bl_flow *flow)
+{
+	__u32 known = flow->next_hop_generation;
+
+	if (!BL_HOOK_IS_XDP)
+		known &= ~BL_NEXT_HOP_BY_TC;
+	return known && known == bl_generation() && !packet->vlan_tags;
 }
 
 static __always_inline int bl_hop(struct bl_context *ctx, const struct bl_packet *packet,
 				  struct bl_flow *flow, const struct bl_tuple *to)
 {
-	if (flow->next_hop_generation && flow->next_hop_generation == bl_generation() &&
-	    !packet->vlan_tags)
-		return BL_HOP_READY;
-	return bl_hop_find(ctx, packet, flow, to);
+	return bl_hop_is_remembered(packet, flow) ? BL_HOP_READY
+						  : bl_hop_find(ctx, packet, flow, to);
 }
 
 /* Sends a frame whose headers are rewritten. */

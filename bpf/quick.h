@@ -44,8 +44,7 @@ static __always_inline bool bl_quick_is_sent(struct bl_context *ctx, const struc
 					     const struct bl_flow *flow, __u32 header)
 {
 	return flow->kind != BL_FLOW_REPLY_LOCAL && flow->kind != BL_FLOW_REPLY_DSR &&
-	       flow->next_hop_generation && flow->next_hop_generation == bl_generation() &&
-	       !packet->vlan_tags && packet->ttl > 1 &&
+	       bl_hop_is_remembered(packet, flow) && packet->ttl > 1 &&
 	       !(flow->mtu && bl_is_too_big(ctx, packet, flow->mtu - header));
 }
 

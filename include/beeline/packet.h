@@ -79,8 +79,8 @@ static inline __u32 bl_packet_port_bit(__u8 protocol, __u16 port)
 
 /* packet_state: one entry that the agent changes while packets flow. */
 struct bl_packet_state {
-	/* Raised whenever routes, neighbours or links change: next hops that flows remember from
-	 * before are looked up again. Never 0. */
+	/* Raised by two whenever routes, neighbours or links change: next hops that flows remember
+	 * from before are looked up again. Even, and never 0. */
 	__u32 next_hop_generation;
 	/* Of the hash of flows: drawn once, so that nobody outside knows who meets whom. Two for
 	 * each eight bytes of struct bl_tuple. */
@@ -175,6 +175,9 @@ enum bl_flow_state {
  * days. */
 #define BL_FLOW_TIME_SHIFT 20
 
+/* Beside a generation: tc found this next hop, and XDP may not be able to send there. */
+#define BL_NEXT_HOP_BY_TC 1u
+
 /*
  * What is known of a flow in one direction, beside addresses. There is one entry for each
  * direction; DSR has one here and one on the backend's node. Each names the other: its key is this
@@ -191,7 +194,7 @@ struct bl_flow {
 	__u32 backend_id;
 	__u32 backend_generation;
 	__u32 last_seen;           /* see BL_FLOW_TIME_SHIFT */
-	__u32 next_hop_generation; /* 0: next hop unknown */
+	__u32 next_hop_generation; /* with BL_NEXT_HOP_BY_TC; 0: next hop unknown */
 	__u32 next_hop_ifindex;
 	__u8 next_hop_mac[6];
 	__u8 own_mac[6];

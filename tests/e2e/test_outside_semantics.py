@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from lab import manifest, system
+from lab.traffic import RemoteSocket, fetch
 from objects import NODE_PORT, VIP, WEB
 from outside import (BALANCER, EXTERNAL, LOCAL, PORTS, REFUSED, TIMED_OUT, UDP_NODE_PORT, ask,
                      balancer_status, outcome, outcomes, put_node_port, together, url, wait_for,
@@ -30,6 +31,23 @@ def test_case_38_pods_of_every_node_reach_the_node_port_of_every_node(cluster, f
         wait_for(client.pod, node.addresses[family], ["first"])
         wait_for(client, node.addresses[family], ["first"])
         assert ask(client.pod, node.addresses[family], UDP_NODE_PORT) == "first question"
+
+
+@FAMILIES
+def test_case_38_a_pod_reaches_another_directly_with_a_port_that_it_used_at_a_node_port(cluster,
+                                                                                      family):
+    """What the node remembers of the first connection must not have the second one's answers."""
+    node, client = cluster.nodes[0], cluster.nodes[1].pod
+    vip = (VIP, "fd00:10:96::80")[family]
+    node.pod.publish(labels=WEB)
+    put_node_port(cluster)
+    wait_for(client, node.addresses[family], ["first"])
+    wait_for(client, vip, ["first"], 80)
+    for address, port in ((node.addresses[family], NODE_PORT), (vip, 80)):
+        with RemoteSocket(client, "ipv6" if family else "ipv4", "tcp") as sock:
+            sock.bind(("", 23100 + family))
+            sock.connect((address, port))
+            assert fetch(sock) == "first"
 
 
 def health(client, node):

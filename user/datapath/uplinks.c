@@ -152,9 +152,9 @@ int bl_kernel_renew_next_hops(struct bl_datapath *datapath)
 
 	if (r < 0)
 		return r;
-	state.next_hop_generation++;
+	state.next_hop_generation += 2;
 	if (state.next_hop_generation == 0)
-		state.next_hop_generation = 1; /* 0 means unknown */
+		state.next_hop_generation = 2; /* 0 means unknown */
 	/* 0: not drawn yet. Drawn anew, the flows that there are would not be found. */
 	if (state.hash_keys[0] == 0) {
 		if (getrandom(state.hash_keys, sizeof(state.hash_keys), 0) < 0)

@@ -364,7 +364,7 @@ void packet_next_hops_changed(void)
 	uint32_t zero = 0;
 
 	get("packet_state", &zero, &state);
-	state.next_hop_generation++;
+	state.next_hop_generation += 2;
 	put("packet_state", &zero, &state);
 }
 
