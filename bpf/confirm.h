@@ -45,23 +45,22 @@ static __always_inline void bl_flow_seen(int place, struct bl_flow *flow, __u8 f
 		tags->seen[bl_flow_waiting_at(place)] = flow->last_seen;
 }
 
+/* In place, and the tag stays as it is, for packets of the client may come by at the same time. If
+ * the entry goes to another flow meanwhile, that one's own answer has the last word. */
 static __always_inline void bl_flow_answered_in(const struct bl_tuple *tuple, __u32 acknowledges,
 						__u8 family)
 {
 	__u64 hash = bl_tuple_hash_in(tuple, family);
 	int place = bl_flow_place_but(tuple, hash, BL_FLOW_NOWHERE, family);
 	struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), family);
-	__u32 *tag = bl_flow_tag_at(tags, place);
 	void *entry;
 
-	/* When another CPU is there, the next answer makes up for it. */
-	if (!tag || !bl_flow_waits(place) || !bl_flow_take(tag, bl_flow_tag(hash), hash))
+	if (place < 0 || !bl_flow_waits(place) || !tags)
 		return;
+	tags->acknowledges[bl_flow_waiting_at(place)] = acknowledges;
 	entry = bl_flow_entry(bl_flow_bucket_at(place), bl_flow_way_at(place), family);
 	if (entry)
 		bl_flow_of_entry(entry, family)->state = BL_FLOW_ESTABLISHED;
-	tags->acknowledges[bl_flow_waiting_at(place)] = acknowledges;
-	bl_flow_publish(tag, bl_flow_tag(hash));
 }
 
 /* The backend answered what waits under these ends: what the client will acknowledge. */
