@@ -258,6 +258,49 @@ Test(packet_remote, xdp_sends_only_where_frames_are_taken_as_they_are_tagged)
 	everywhere(devices_of_xdp);
 }
 
+/* By tc, whatever the setting's hook is. */
+static void send_by_tc(const struct frame *frame, struct outcome *ret)
+{
+	uint8_t data[FRAME_MAX];
+	size_t len = frame_make(data, setting->family, setting->protocol, frame);
+
+	packet_run(HOOK_TC_INGRESS, data, len, ret);
+}
+
+static void hop_of_tc(void)
+{
+	const struct frame syn = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = SYN};
+	const struct frame ack = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = ACK};
+	struct bl_uplink inner = packet_addresses(NODE_INNER);
+	struct outcome out;
+
+	if (setting->hook != HOOK_XDP)
+		return;
+	packet_serve(VIP, SERVICE_PORT, 0, one_remote, 1, NULL);
+	packet_uplink(uplink_inner, &inner);
+	send_by_tc(&syn, &out);
+	cr_assert_eq(out.verdict, SENT, "%s", setting->name);
+	send_by_tc(&(struct frame){REMOTE_POD, POD_PORT, NODE_INNER, out.seen.from_port,
+				   .flags = SYN | ACK},
+		   &out);
+	/* The second is of an established flow, of which tc remembers where it goes. */
+	for (int i = 0; i < 2; i++) {
+		send_by_tc(&ack, &out);
+		cr_assert_eq(out.verdict, SENT, "%s", setting->name);
+		packet_send(&ack, &out);
+		cr_assert_eq(out.verdict, PASSED, "%s: XDP cannot send there", setting->name);
+	}
+	inner.flags = BL_UPLINK_F_XDP_REDIRECT;
+	packet_uplink(uplink_inner, &inner);
+	packet_send(&ack, &out);
+	cr_assert_eq(out.verdict, SENT, "%s: now it can", setting->name);
+}
+
+Test(packet_remote, next_hops_of_tc_are_not_those_of_xdp)
+{
+	everywhere(hop_of_tc);
+}
+
 static void up_with_small_pool(void)
 {
 	struct bl_packet_tunables tunables = packet_tunables();
