@@ -14,7 +14,8 @@
 static inline bool bl_bucket_take(struct bl_packet_guard *bucket, __u32 per_s, __u32 burst,
 				  __u64 now_ns)
 {
-	__u64 passed_ns = now_ns - bucket->filled_ns, more;
+	/* XDP and tc share a CPU's bucket, and one may be ahead of the other by a jiffy. */
+	__u64 passed_ns = now_ns > bucket->filled_ns ? now_ns - bucket->filled_ns : 0, more;
 
 	if (!bucket->filled_ns || passed_ns > BL_BUCKET_FULL_NS) {
 		bucket->filled_ns = now_ns;

@@ -57,10 +57,11 @@ static __always_inline void bl_flow_answered_in(const struct bl_tuple *tuple, __
 
 	if (place < 0 || !bl_flow_waits(place) || !tags)
 		return;
-	tags->acknowledges[bl_flow_waiting_at(place)] = acknowledges;
+	/* The number first, for its client may be looking: it must not be believed without. */
+	*(volatile __u32 *)&tags->acknowledges[bl_flow_waiting_at(place)] = acknowledges;
 	entry = bl_flow_entry(bl_flow_bucket_at(place), bl_flow_way_at(place), family);
 	if (entry)
-		bl_flow_of_entry(entry, family)->state = BL_FLOW_ESTABLISHED;
+		*(volatile __u8 *)&bl_flow_of_entry(entry, family)->state = BL_FLOW_ESTABLISHED;
 }
 
 /* The backend answered what waits under these ends: what the client will acknowledge. */

@@ -75,12 +75,13 @@ static __always_inline __u32 bl_flow_timeout_s(__u8 state, __u8 protocol)
 	return state == BL_FLOW_ESTABLISHED ? tunables.tcp_established_s : tunables.tcp_closing_s;
 }
 
-/* Since it was last seen, in the units of struct bl_flow. */
+/* Since it was last seen, in the units of struct bl_flow. Another CPU's time may be ahead by a
+ * little; what was seen half of the 52 days ago that times have is old all the same. */
 static __always_inline __u32 bl_flow_age(const struct bl_flow *flow, __u64 now_ns)
 {
-	__s32 age = (__s32)(bl_flow_time(now_ns) - flow->last_seen);
+	__u32 age = bl_flow_time(now_ns) - flow->last_seen;
 
-	return age > 0 ? age : 0;
+	return age < 0u - BL_FLOW_AHEAD ? age : 0;
 }
 
 static __always_inline bool bl_flow_is_expired(const struct bl_flow *flow, __u8 protocol,

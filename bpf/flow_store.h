@@ -5,9 +5,9 @@
  * nearly all of the map is in use before both are full; then the entry goes that was used longest
  * ago. Those that wait push out each other alone.
  *
- * Each entry is made in two steps: a place is claimed, then written. A new flow claims the places
- * of both its entries first, because whatever locks a line of the cache waits for all stores
- * before, and entries are in no cache.
+ * Each entry is made in three steps: a place is chosen, claimed if it still is as it was, then
+ * written. A new flow claims the places of both its entries first, because whatever locks a line of
+ * the cache waits for all stores before, and entries are in no cache.
  */
 #ifndef BPF_FLOW_STORE_H
 #define BPF_FLOW_STORE_H
@@ -19,6 +19,12 @@
 #define BL_FLOW_AHEAD                                                                              \
 	1024u /* by so much may clocks of CPUs differ: a second, as coarse as can be */
 #define BL_FLOW_WORTH_MOST (4ull << 32)
+
+/* Read once, for other CPUs write it. */
+static __always_inline __u32 bl_flow_tag_now(const struct bl_flow_tags *tags, __u32 way)
+{
+	return ((const volatile __u32 *)tags->tags)[way];
+}
 
 /* How many established entries the bucket has, and one of the ways that are free. */
 static __always_inline __u32 bl_flow_used(const struct bl_flow_tags *tags, __u32 *ret_free)
@@ -47,9 +53,10 @@ static __always_inline __u64 bl_flow_worth(__u32 tag, const struct bl_flow *flow
 }
 
 /* The established entry of both buckets that is worth least. NOWHERE: all are being written. */
-static __always_inline int bl_flow_find_oldest(__u64 hash, __u32 now, __u8 family)
+static __always_inline void bl_flow_find_oldest(struct bl_direction *from, __u8 family)
 {
-	__u64 least = BL_FLOW_WORTH_MOST;
+	__u32 now = from->flow.last_seen, had = 0;
+	__u64 hash = from->hash, least = BL_FLOW_WORTH_MOST;
 	int place = BL_FLOW_NOWHERE;
 
 	for (int i = 0; i < 2; i++) {
@@ -58,34 +65,41 @@ static __always_inline int bl_flow_find_oldest(__u64 hash, __u32 now, __u8 famil
 
 		for (__u32 way = 0; tags && way < BL_FLOW_ESTABLISHED_WAYS; way++) {
 			void *entry = bl_flow_entry(bucket, way, family);
+			__u32 tag = bl_flow_tag_now(tags, way);
 			__u64 worth, is_less;
 
 			if (!entry)
 				continue;
-			worth = bl_flow_worth(tags->tags[way], bl_flow_of_entry(entry, family),
-					      now);
+			worth = bl_flow_worth(tag, bl_flow_of_entry(entry, family), now);
 			is_less = bl_is_less(worth, least);
 			least += (worth - least) * is_less;
 			place += (bl_flow_place_of(bucket, way) - place) * (int)is_less;
+			had += (tag - had) * (__u32)is_less;
 		}
 	}
-	return place;
+	from->place = place;
+	from->had = had;
 }
 
-int bl_flow4_oldest(__u64 hash, __u32 now);
-int bl_flow6_oldest(__u64 hash, __u32 now);
+int bl_flow4_oldest(struct bl_direction *from);
+int bl_flow6_oldest(struct bl_direction *from);
 
-__noinline int bl_flow4_oldest(__u64 hash, __u32 now)
+__noinline int bl_flow4_oldest(struct bl_direction *from)
 {
-	return bl_flow_find_oldest(hash, now, BL_FAMILY_IPV4);
+	if (from)
+		bl_flow_find_oldest(from, BL_FAMILY_IPV4);
+	return 0;
 }
 
-__noinline int bl_flow6_oldest(__u64 hash, __u32 now)
+__noinline int bl_flow6_oldest(struct bl_direction *from)
 {
-	return bl_flow_find_oldest(hash, now, BL_FAMILY_IPV6);
+	if (from)
+		bl_flow_find_oldest(from, BL_FAMILY_IPV6);
+	return 0;
 }
 
-static __always_inline int bl_flow_room(__u64 hash, __u32 now, __u8 family)
+/* A free place for an established entry; NOWHERE: both buckets are full. */
+static __always_inline int bl_flow_free_room(__u64 hash, __u8 family)
 {
 	__u32 first = bl_flow_bucket(hash, bl_flow_buckets(family), false);
 	__u32 second = bl_flow_bucket(hash, bl_flow_buckets(family), true);
@@ -103,24 +117,36 @@ static __always_inline int bl_flow_room(__u64 hash, __u32 now, __u8 family)
 	used_second = bl_flow_used(tags, &way_second);
 	if (used_second < used)
 		return bl_flow_place_of(second, way_second);
-	if (used < BL_FLOW_ESTABLISHED_WAYS)
-		return bl_flow_place_of(first, way);
-	return family == BL_FAMILY_IPV4 ? bl_flow4_oldest(hash, now) : bl_flow6_oldest(hash, now);
+	return used < BL_FLOW_ESTABLISHED_WAYS ? bl_flow_place_of(first, way) : BL_FLOW_NOWHERE;
+}
+
+/* Where an established entry goes. */
+static __always_inline void bl_flow_room(struct bl_direction *from, __u8 family)
+{
+	from->place = bl_flow_free_room(from->hash, family);
+	from->had = 0;
+	if (from->place >= 0)
+		return;
+	if (family == BL_FAMILY_IPV4)
+		(void)bl_flow4_oldest(from);
+	else
+		(void)bl_flow6_oldest(from);
 }
 
 /* For one that waits: a free place, of the first bucket if there is one, or that of the one that
  * was used longest ago. */
-static __always_inline int bl_flow_waiting_room(__u64 hash, __u32 now, __u8 family)
+static __always_inline void bl_flow_waiting_room(struct bl_direction *from, __u8 family)
 {
-	__u64 oldest = 0;
-	int place = BL_FLOW_NOWHERE;
+	__u32 now = from->flow.last_seen;
+	__u64 hash = from->hash, oldest = 0;
 
+	from->place = BL_FLOW_NOWHERE;
 	for (int i = 0; i < 2; i++) {
 		__u32 bucket = bl_flow_bucket(hash, bl_flow_buckets(family), i);
 		const struct bl_flow_tags *tags = bl_flow_tags(bucket, family);
 
 		for (__u32 way = 0; tags && way < BL_FLOW_WAITING_WAYS; way++) {
-			__u32 tag = tags->tags[BL_FLOW_ESTABLISHED_WAYS + way];
+			__u32 tag = bl_flow_tag_now(tags, BL_FLOW_ESTABLISHED_WAYS + way);
 			__u64 age = (__u32)(now - tags->seen[way] + BL_FLOW_AHEAD);
 
 			if (!tag)
@@ -128,10 +154,10 @@ static __always_inline int bl_flow_waiting_room(__u64 hash, __u32 now, __u8 fami
 			if (bl_flow_is_busy(tag) || age <= oldest)
 				continue;
 			oldest = age;
-			place = bl_flow_place_of(bucket, BL_FLOW_ESTABLISHED_WAYS + way);
+			from->place = bl_flow_place_of(bucket, BL_FLOW_ESTABLISHED_WAYS + way);
+			from->had = tag;
 		}
 	}
-	return place;
 }
 
 static __always_inline void bl_flow_write(void *entry, const struct bl_direction *from, __u8 family)
@@ -175,21 +201,20 @@ static __always_inline void bl_flow_publish(__u32 *tag, __u32 value)
 	}
 }
 
-static __always_inline int bl_flow_claim(struct bl_direction *ret, int place, __u8 family)
+/* Claims the place that was chosen, if it still is what it was then: what another CPU put there
+ * meanwhile may be an established flow. */
+static __always_inline int bl_flow_claim(const struct bl_direction *from, __u8 family)
 {
-	__u32 *tag = bl_flow_tag_at(bl_flow_tags(bl_flow_bucket_at(place), family), place);
+	__u32 bucket = bl_flow_bucket_at(from->place);
+	__u32 *tag = bl_flow_tag_at(bl_flow_tags(bucket, family), from->place);
 
-	if (!tag || !bl_flow_take(tag, *(volatile __u32 *)tag, ret->hash))
-		return -1;
-	ret->place = place;
-	return 0;
+	return tag && bl_flow_take(tag, from->had, from->hash) ? 0 : -1;
 }
 
 static __always_inline int bl_flow_claim_waiting_in(struct bl_direction *ret, __u8 family)
 {
-	int place = bl_flow_waiting_room(ret->hash, ret->flow.last_seen, family);
-
-	return bl_flow_claim(ret, place, family);
+	bl_flow_waiting_room(ret, family);
+	return bl_flow_claim(ret, family);
 }
 
 /* A place for a flow that waits; its hash is set, its key has none. Not 0: another CPU was there at
@@ -214,7 +239,7 @@ static __always_inline bool bl_flow_has_rival(const struct bl_direction *claimed
 		const struct bl_flow_tags *tags = bl_flow_tags(bucket, family);
 
 		for (__u32 way = 0; tags && way < BL_FLOW_WAYS; way++)
-			rivals += bl_is_equal(((volatile __u32 *)tags->tags)[way] | 1, tag);
+			rivals += bl_is_equal(bl_flow_tag_now(tags, way) | 1, tag);
 	}
 	return rivals > 1;
 }
@@ -265,13 +290,15 @@ __noinline int bl_flow_put_waiting(const struct bl_direction *from)
  * other, so that nobody finds none. */
 static __always_inline int bl_flow_establish_in(struct bl_direction *from, __u8 family)
 {
-	int had, place;
+	int had;
 
 	from->hash = bl_tuple_hash_in(&from->from, family);
-	had = place = bl_flow_place_but(&from->from, from->hash, BL_FLOW_NOWHERE, family);
+	had = bl_flow_place_but(&from->from, from->hash, BL_FLOW_NOWHERE, family);
+	from->place = had;
+	from->had = bl_flow_tag(from->hash);
 	if (had < 0 || bl_flow_waits(had))
-		place = bl_flow_room(from->hash, from->flow.last_seen, family);
-	if (bl_flow_claim(from, place, family))
+		bl_flow_room(from, family);
+	if (bl_flow_claim(from, family))
 		return -1;
 	bl_flow_put(from, family);
 	if (had >= 0 && bl_flow_waits(had))

@@ -19,6 +19,7 @@ struct bl_direction {
 	struct bl_flow flow;  /* its ports are those of `to` */
 	__u64 hash;           /* of `from`, and where the entry is to be: see flow_store.h */
 	int place;
+	__u32 had; /* the tag there when the place was chosen */
 };
 
 /* An entry's place: the number of its bucket, and in the lowest bits its way. */
@@ -162,7 +163,8 @@ static __always_inline struct bl_flow *bl_flow6_at(int place, struct bl_tuple *r
 }
 
 /* The flow at a place, of a packet with these ends, and what the ends become. NULL: NOWHERE. The
- * entry may go to another flow while it is used, if the map is full. */
+ * entry may go to another flow while it is used, if the map is full or another CPU lets go of this
+ * flow just now. */
 static __always_inline struct bl_flow *bl_flow_at(int place, const struct bl_tuple *tuple,
 						  struct bl_tuple *ret_to)
 {

@@ -61,7 +61,8 @@ static __noinline int bl_fragment_find(struct bl_packet *packet)
 		bl_fragment6_key_set(&key6, packet);
 		found = bpf_map_lookup_elem(&fragments6, &key6);
 	}
-	if (!found || bl_now_ns() - found->seen_ns > BL_FRAGMENT_NS)
+	/* Another CPU's time may have been ahead by a jiffy. */
+	if (!found || (__s64)(bl_now_ns() - found->seen_ns) > (__s64)BL_FRAGMENT_NS)
 		return 0;
 	packet->tuple.source_port = found->source_port;
 	packet->tuple.destination_port = found->destination_port;

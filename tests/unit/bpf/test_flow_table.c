@@ -266,6 +266,43 @@ Test(flow_table, entries_that_are_being_written_are_left_alone)
 	native_clear();
 }
 
+/* Another CPU puts an entry where one is about to go. */
+static void take_place_of(const struct bl_direction *chosen)
+{
+	struct bl_direction other = direction(BL_FAMILY_IPV4, 1234, 9000);
+
+	other.hash = bl_tuple_hash(&other.from);
+	other.place = chosen->place;
+	other.had = chosen->had;
+	cr_assert_eq(bl_flow_claim(&other, BL_FAMILY_IPV4), 0);
+	bl_flow_put(&other, BL_FAMILY_IPV4);
+}
+
+Test(flow_table, what_another_cpu_put_into_the_chosen_place_stays)
+{
+	static const char *const rows[] = {"a free place", "the oldest one's place",
+					   "a place to wait at"};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bl_direction flow = direction(BL_FAMILY_IPV4, 0, 5000);
+		uint32_t others;
+
+		flow.hash = bl_tuple_hash(&flow.from);
+		if (i == 1)
+			fill_buckets(1000);
+		if (i == 2)
+			bl_flow_waiting_room(&flow, BL_FAMILY_IPV4);
+		else
+			bl_flow_room(&flow, BL_FAMILY_IPV4);
+		cr_assert_geq(flow.place, 0, "%s", rows[i]);
+		take_place_of(&flow);
+		others = *tag_at(BL_FAMILY_IPV4, flow.place);
+		cr_expect_neq(bl_flow_claim(&flow, BL_FAMILY_IPV4), 0, "%s", rows[i]);
+		cr_expect_eq(*tag_at(BL_FAMILY_IPV4, flow.place), others, "%s", rows[i]);
+		native_clear();
+	}
+}
+
 Test(flow_table, what_is_claimed_is_found_by_rivals_alone)
 {
 	struct bl_direction flow = direction(BL_FAMILY_IPV4, 7, 1000), rival = flow;

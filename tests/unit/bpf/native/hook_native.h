@@ -127,7 +127,7 @@ static inline int bl_send_back(struct bl_context *ctx)
 static inline int bl_send(struct bl_context *ctx, __u32 ifindex)
 {
 	(void)ctx;
-	(void)ifindex;
+	native.sent_ifindex = ifindex;
 	return BL_SENT;
 }
 

@@ -36,6 +36,7 @@ static struct native_element *add(const void *map, size_t key_size, size_t value
 		abort();
 	element->map = map;
 	element->key_size = key_size;
+	element->value_size = value_size;
 	memcpy(element->key, key, key_size);
 	element->next = native.elements;
 	native.elements = element;

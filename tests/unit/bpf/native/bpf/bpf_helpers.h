@@ -25,6 +25,7 @@ struct native_element {
 	const void *map;
 	struct native_element *next;
 	size_t key_size;
+	size_t value_size;
 	void *value;
 	unsigned char key[64];
 };
@@ -36,6 +37,7 @@ struct native {
 	long fib_result;
 	__u32 fib_ifindex;
 	__u16 fib_mtu;
+	__u32 sent_ifindex; /* where the last frame went */
 };
 
 extern struct native native;
