@@ -396,10 +396,12 @@ static enum verdict verdict_of(enum hook hook, uint32_t retval)
 	return retval == 2 ? DROPPED : PASSED;
 }
 
+static uint32_t segment_size; /* 0: one packet is one */
+
 void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome *ret)
 {
 	struct xdp_md md = {.data_end = (uint32_t)len, .ingress_ifindex = uplink};
-	struct __sk_buff skb = {.ifindex = uplink};
+	struct __sk_buff skb = {.ifindex = uplink, .gso_size = segment_size};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = (uint32_t)len,
 		    .data_out = ret->data, .data_size_out = sizeof(ret->data));
 	int fd = program_fd(hook);
@@ -426,6 +428,13 @@ void packet_send(const struct frame *frame, struct outcome *ret)
 	size_t len = frame_make(data, setting->family, setting->protocol, frame);
 
 	packet_run(setting->hook, data, len, ret);
+}
+
+void packet_send_segments(const struct frame *frame, uint32_t size, struct outcome *ret)
+{
+	segment_size = size;
+	packet_send(frame, ret);
+	segment_size = 0;
 }
 
 void packet_leave(const struct frame *frame, struct outcome *ret)

@@ -74,6 +74,8 @@ struct bl_uplink packet_addresses(enum who who);
 /* Runs one frame of the setting's family and protocol through its hook. */
 void packet_send(const struct frame *frame, struct outcome *ret);
 void packet_leave(const struct frame *frame, struct outcome *ret);
+/* tc sees the same frame as many segments of that many bytes. */
+void packet_send_segments(const struct frame *frame, uint32_t size, struct outcome *ret);
 void packet_run(enum hook hook, const uint8_t *data, size_t len, struct outcome *ret);
 
 struct flow {

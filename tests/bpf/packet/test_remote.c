@@ -165,6 +165,26 @@ Test(packet_remote, packet_too_big_for_the_route_tells_its_sender_the_size)
 	everywhere(too_big);
 }
 
+static void segments(void)
+{
+	static const enum who narrow[] = {NARROW_POD};
+	struct frame frame = {CLIENT, 5000, VIP, SERVICE_PORT, .flags = ACK, .payload = 1300};
+	struct outcome out;
+
+	/* Drivers' frames are what they are. */
+	if (setting->hook != HOOK_TC_INGRESS)
+		return;
+	packet_serve(VIP, SERVICE_PORT, 0, narrow, 1, NULL);
+	packet_send_segments(&frame, 1200, &out);
+	assert_ends(&out, NODE_INNER, out.seen.from_port, NARROW_POD, POD_PORT, "segments");
+	cr_assert_eq(packet_reason(BL_REASON_TOO_BIG), 0);
+}
+
+Test(packet_remote, many_segments_in_one_are_not_too_big_for_the_route)
+{
+	everywhere(segments);
+}
+
 static void no_own_address(void)
 {
 	struct bl_uplink none = {0}, had = packet_addresses(NODE_INNER);

@@ -184,6 +184,48 @@ Test(flow_table, in_full_buckets_the_one_goes_that_was_used_longest_ago)
 	}
 }
 
+Test(flow_table, what_a_cpu_saw_whose_time_is_ahead_is_the_last_to_go)
+{
+	struct bl_flow_tags *tags = tags_of(BL_FAMILY_IPV4, 0, false);
+	struct bl_tuple to;
+	int place;
+
+	fill_buckets(1000);
+	entry_of(4)->flow.last_seen = 1100 + 5;
+	cr_assert_geq(establish(BL_FAMILY_IPV4, 0, 1100), 0);
+	cr_expect_neq(find(BL_FAMILY_IPV4, 0, &to), &entry_of(4)->flow);
+	native_clear();
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t way = 0; way < BL_FLOW_WAITING_WAYS; way++) {
+			tags = tags_of(BL_FAMILY_IPV4, 0, i);
+			tags->tags[BL_FLOW_ESTABLISHED_WAYS + way] = 99;
+			tags->seen[way] = i ? 1000 : 1100 + 5;
+		}
+	place = wait(BL_FAMILY_IPV4, 0, 1100);
+	cr_assert_geq(place, 0);
+	cr_expect_eq(bl_flow_tags(bl_flow_bucket_at(place), BL_FAMILY_IPV4), tags);
+	native_clear();
+}
+
+Test(flow_table, what_begins_to_wait_takes_nothing_over_from_what_waited_there)
+{
+	for (size_t f = 0; f < 2; f++) {
+		int place = wait(families[f], 7, 1000), again;
+		struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), families[f]);
+		const struct bl_tuple tuple = tuple_of(families[f], 7);
+
+		cr_assert_geq(place, 0);
+		cr_expect_eq(tags->seen[bl_flow_waiting_at(place)], 1000);
+		tags->acknowledges[bl_flow_waiting_at(place)] = 77;
+		(void)bl_flow_delete(&tuple);
+		again = wait(families[f], 7, 2000);
+		cr_assert_eq(again, place);
+		cr_expect_eq(tags->seen[bl_flow_waiting_at(place)], 2000);
+		cr_expect_eq(tags->acknowledges[bl_flow_waiting_at(place)], 0);
+		native_clear();
+	}
+}
+
 Test(flow_table, what_is_closed_goes_before_what_is_old)
 {
 	struct bl_tuple to;
@@ -263,6 +305,19 @@ Test(flow_table, entries_that_are_being_written_are_left_alone)
 	cr_expect_lt(establish(BL_FAMILY_IPV4, 0, 1000), 0);
 	cr_expect_lt(wait(BL_FAMILY_IPV4, 0, 1000), 0);
 	cr_expect_null(find(BL_FAMILY_IPV4, 0, &to));
+	native_clear();
+}
+
+Test(flow_table, the_oldest_of_those_goes_that_nobody_is_writing)
+{
+	struct bl_tuple to;
+
+	fill_buckets(1000000);
+	entry_of(3)->flow.last_seen -= 900 * SECOND;
+	tags_of(BL_FAMILY_IPV4, 0, false)->tags[3] = 4;
+	entry_of(15)->flow.last_seen -= 800 * SECOND;
+	cr_assert_geq(establish(BL_FAMILY_IPV4, 0, 1000100), 0);
+	cr_expect_eq(find(BL_FAMILY_IPV4, 0, &to), &entry_of(15)->flow);
 	native_clear();
 }
 
