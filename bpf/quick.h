@@ -10,7 +10,7 @@
 #ifndef BPF_QUICK_H
 #define BPF_QUICK_H
 
-#include "answer.h"
+#include "ip_header.h"
 #include "next_hop.h"
 #include "rewrite.h"
 
