@@ -195,6 +195,30 @@ Test(packet_flow, states_follow_answers_and_ends)
 	everywhere(states);
 }
 
+static void counts(void)
+{
+	const struct ends client = {address_of(CLIENT, setting->family), 5000,
+				    address_of(VIP, setting->family), SERVICE_PORT};
+	const uint32_t size =
+		(setting->family == 4 ? 20 : 40) + (setting->protocol == IPPROTO_TCP ? 20 : 8);
+	struct ends answers;
+	struct flow flow;
+
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	answers = packet_establish(&hello, LOCAL_POD);
+	cr_assert(packet_flow(&client, &flow));
+	cr_assert_eq(flow.flow.packets, 2);
+	cr_assert_eq(flow.flow.bytes, 2 * size);
+	cr_assert(packet_flow(&answers, &flow));
+	cr_assert_eq(flow.flow.packets, 1);
+	cr_assert_eq(flow.flow.bytes, size);
+}
+
+Test(packet_flow, packets_are_counted_from_the_first_on)
+{
+	everywhere(counts);
+}
+
 static void reset(void)
 {
 	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
@@ -259,7 +283,12 @@ static void confirmation(void)
 		cr_assert_eq(packet_established_count(), 0);
 		packet_send(&hello, &out);
 		cr_assert_eq(packet_established_count(), 0);
+		/* The number where it says nothing. */
 		frame.acknowledged = 77001;
+		frame.flags = PSH;
+		packet_send(&frame, &out);
+		cr_assert_eq(packet_established_count(), 0);
+		frame.flags = ACK;
 	}
 	packet_send(&frame, &out);
 	assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "the confirmation");

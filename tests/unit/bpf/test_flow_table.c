@@ -5,7 +5,8 @@
 
 #include "hook_native.h"
 
-#include "flow_store.h"
+#include "confirm.h"
+#include "new_flow.h"
 #include "parse.h"
 
 #define SECOND (1000000000ull >> BL_FLOW_TIME_SHIFT)
@@ -376,6 +377,60 @@ Test(flow_table, what_is_claimed_is_found_by_rivals_alone)
 	cr_expect_not_null(find(BL_FAMILY_IPV4, 7, &to));
 	cr_assert_eq(bl_flow_claim_waiting(&rival), 0);
 	cr_expect(bl_flow_has_rival(&rival, BL_FAMILY_IPV4));
+	native_clear();
+}
+
+static struct bl_direction answer_of(uint8_t family)
+{
+	struct bl_direction answer = direction(family, 7, 1000);
+
+	answer.hash = bl_tuple_hash(&answer.from);
+	return answer;
+}
+
+/* An answer's entry is claimed by this CPU and another one at the same time. */
+Test(flow_table, who_sees_the_claim_of_another_for_the_same_answer_gives_in)
+{
+	for (size_t f = 0; f < 2; f++) {
+		struct bl_direction answer = answer_of(families[f]), rival = answer;
+
+		cr_assert_eq(bl_flow_claim_waiting(&rival), 0);
+		cr_expect_neq(bl_answer_claim(&answer, 1000 * SECOND), 0);
+		cr_expect_neq(answer.place, rival.place);
+		cr_expect_eq(*tag_at(families[f], answer.place), 0, "not given back");
+		cr_expect(bl_flow_is_busy(*tag_at(families[f], rival.place)));
+		bl_flow_unclaim(&rival);
+		cr_expect_eq(bl_answer_claim(&answer, 1000 * SECOND), 0);
+		native_clear();
+	}
+}
+
+Test(flow_table, a_flow_that_finds_no_place_gives_its_answers_place_back)
+{
+	static struct bl_scratch s;
+
+	s.reply = answer_of(BL_FAMILY_IPV4);
+	s.flow = direction(BL_FAMILY_IPV4, 0, 1000);
+	cr_assert_eq(bl_flow_claim_waiting(&s.reply), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t way = BL_FLOW_ESTABLISHED_WAYS; way < BL_FLOW_WAYS; way++)
+			tags_of(BL_FAMILY_IPV4, 0, i)->tags[way] = 4;
+	cr_expect_eq(bl_flow_wait(&s), BL_REASON_FLOW_FAILED);
+	cr_expect_eq(*tag_at(BL_FAMILY_IPV4, s.reply.place), 0);
+	native_clear();
+}
+
+Test(flow_table, a_packet_of_a_flow_that_waits_keeps_it_from_being_pushed_out)
+{
+	int place = wait(BL_FAMILY_IPV4, 7, 1000);
+	struct bl_flow_tags *tags = bl_flow_tags(bl_flow_bucket_at(place), BL_FAMILY_IPV4);
+	struct bl_tuple to;
+	struct bl_flow *flow = find(BL_FAMILY_IPV4, 7, &to);
+
+	cr_assert(flow && tags);
+	bl_flow_seen(place, flow, BL_FAMILY_IPV4, 5000ull << BL_FLOW_TIME_SHIFT);
+	cr_expect_eq(flow->last_seen, 5000);
+	cr_expect_eq(tags->seen[bl_flow_waiting_at(place)], 5000);
 	native_clear();
 }
 
