@@ -42,8 +42,11 @@ def make_path(lab):
     client.ip("link", "set", "far0", "up")
     backend.ip("link", "set", "far1", "up")
     node.sysctl(net__ipv4__ip_forward=1)
-    # A veth takes frames of XDP programs while its end has one or GRO.
-    node.run("/usr/bin/python3", "-I", packet.OFFLOAD, "up0 gro on", "up1 gro on")
+    # A veth takes frames of XDP programs while its other end has one or GRO; what the node may send
+    # by a device is looked into when its program is attached.
+    for namespace, devices in ((node, ("up0", "up1")), (client, ("far0",)), (backend, ("far1",))):
+        namespace.run("/usr/bin/python3", "-I", packet.OFFLOAD,
+                      *(f"{device} gro on" for device in devices))
     return client, node, backend
 
 
