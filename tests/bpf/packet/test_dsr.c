@@ -32,6 +32,8 @@ static void wrapped(void)
 		cr_assert_eq(out.verdict, SENT, "%s", setting->name);
 		assert_ends(&out, NODE_INNER, 0, REMOTE_POD, 0, "the outer packet");
 		cr_assert_eq(out.seen.protocol, setting->family == 4 ? 4 : 41);
+		if (setting->family == 4)
+			cr_assert_eq(out.data[out.seen.at + 6], 0x40, "may not be fragmented");
 		frame_read_inner(out.data, out.len, &inner);
 		cr_assert_null(inner.wrong);
 		cr_assert_eq(out.len, len + head_len());

@@ -512,6 +512,27 @@ Test(packet_flow, established_flow_that_ended_makes_room_for_the_next)
 	everywhere(end_of_connection);
 }
 
+/* The entry of its answers is still there, and is its own. */
+static void lost_entry(void)
+{
+	struct ends there = ends_of(CLIENT, 5000, VIP, SERVICE_PORT);
+	struct outcome out;
+
+	packet_serve(VIP, SERVICE_PORT, 0, one_local, 1, NULL);
+	packet_send(&hello, &out);
+	for (int again = 0; again < 3; again++) {
+		packet_flow_delete(&there);
+		packet_send(&hello, &out);
+		assert_ends(&out, CLIENT, 5000, LOCAL_POD, POD_PORT, "with the port that it had");
+	}
+	cr_assert_eq(packet_flow_count(), 2);
+}
+
+Test(packet_flow, client_whose_entry_was_lost_keeps_its_port)
+{
+	everywhere(lost_entry);
+}
+
 static void handshake_that_ends(void)
 {
 	struct frame frame = hello,
