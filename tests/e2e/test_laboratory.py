@@ -26,9 +26,9 @@ time.sleep(60)
 
 def traces_of(name):
     """What is left of a laboratory on this machine."""
-    places = [journal.folder_of(name), os.path.join(system.BPFFS, name),
-              os.path.join(system.cgroup2_mount(), name)]
+    places = [journal.folder_of(name), os.path.join(system.cgroup2_mount(), name)]
     found = [place for place in places if os.path.exists(place)]
+    found += [point for point, _ in system.mounts() if point.startswith(places[0] + "/")]
     if os.path.isdir(system.NETNS_FOLDER):
         found += [entry for entry in os.listdir(system.NETNS_FOLDER)
                   if entry.startswith(name + "-")]

@@ -19,7 +19,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 UNDO = {
     "cgroup": system.remove_cgroup,
     "netns": system.remove_netns,
-    "bpffs": system.remove_folder,
+    "bpffs": system.remove_bpffs,
 }
 
 

@@ -127,7 +127,7 @@ class Node(Member):
         self.index = index
         self.addresses = (f"192.168.77.{10 + index}", f"fd00:77::{10 + index}")
         self.pod_networks = (f"10.244.{index}.0/24", f"fd00:10:244:{index}::/64")
-        self.bpffs = os.path.join(system.BPFFS, lab.name, name)
+        self.bpffs = os.path.join(lab.bpffs, name)
         self.folder = os.path.join(lab.folder, name)
         self.state = os.path.join(self.folder, "state")
         self.socket = os.path.join(self.folder, "socket")
@@ -195,6 +195,7 @@ class Lab:
         self.name = opened.name
         self.journal = opened
         self.folder = opened.folder
+        self.bpffs = os.path.join(self.folder, "bpf")
         self.manifests = os.path.join(self.folder, "manifests")
         self.drafts = os.path.join(self.folder, "drafts")
         self.cgroup = os.path.join(system.cgroup2_mount(), self.name)
@@ -233,12 +234,10 @@ class Lab:
             self.journal.write(owner=os.getpid(), start=system.pid_start(os.getpid()))
         os.mkdir(self.manifests)
         os.mkdir(self.drafts)
-        system.ensure_bpffs()
         self.journal.will_make("cgroup", self.cgroup)
         os.mkdir(self.cgroup)
-        bpffs = os.path.join(system.BPFFS, self.name)
-        self.journal.will_make("bpffs", bpffs)
-        os.mkdir(bpffs)
+        self.journal.will_make("bpffs", self.bpffs)
+        system.make_bpffs(self.bpffs)
         self.make_netns("wire")
         system.ip(self.wire, system.add_bridge("br0"), "link set br0 up")
 

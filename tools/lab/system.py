@@ -12,7 +12,6 @@ import time
 from lab import offload as offloads
 
 NETNS_FOLDER = "/run/netns"
-BPFFS = "/sys/fs/bpf"
 CLONE_NEWNET = 0x40000000
 
 # Puts itself into a cgroup, then becomes the command; so no instant passes outside of it.
@@ -57,11 +56,18 @@ def cgroup2_mount():
     raise LabError("no cgroup2 file system is mounted: mount -t cgroup2 none /sys/fs/cgroup")
 
 
-def ensure_bpffs():
-    """bpffs at its usual place. Once mounted it stays, as on any machine that boots with systemd:
-    others may have pinned something there since."""
-    if (BPFFS, "bpf") not in mounts():
-        run(["mount", "-t", "bpf", "bpf", BPFFS])
+def make_bpffs(path):
+    """A bpffs of its own: what is pinned there goes with it."""
+    os.mkdir(path, 0o700)
+    run(["mount", "-t", "bpf", "-o", "mode=0700", "bpf", path])
+
+
+def remove_bpffs(path):
+    """Whether it was mounted yet or not. A process that looks into it keeps nothing of it here."""
+    if (path, "bpf") in mounts():
+        run(["umount", "--lazy", path])
+    if os.path.isdir(path):
+        os.rmdir(path)
 
 
 def pid_start(pid):
